@@ -1,0 +1,138 @@
+"""Executable contracts of the seams: run them on your own implementation.
+
+Each ``check_*`` raises ``AssertionError`` with the broken promise, or returns None.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from januscl.core.errors import Conflict, NotFound
+from januscl.core.learning import LabelTask
+from januscl.core.observation import Instances, Observation, Outcome
+from januscl.core.protocols import (
+    Annotator,
+    Blobs,
+    Executor,
+    Robot,
+    SegmentationModel,
+    Strategy,
+    Watcher,
+)
+
+
+def check_model(model: SegmentationModel, size: tuple[int, int] = (96, 128), seed: int = 0) -> None:
+    """Check a `SegmentationModel` on random and blank pictures of ``size`` (H, W)."""
+    height, width = size
+    noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    blank = np.zeros((height + 16, width, 3), dtype=np.uint8)
+    kept = noise.copy()
+    first, second = model.predict([noise, blank]), model.predict([noise])
+    assert len(first) == 2, "predict gives one Instances for each image"
+    assert np.array_equal(noise, kept), "predict does not change its input"
+    assert model.predict([]) == [], "no images give no instances"
+    known = {kind.id for kind in model.taxonomy}
+    for image, seen in zip((noise, blank), first, strict=True):
+        assert isinstance(seen, Instances), "predict returns core Instances"
+        assert all((m.height, m.width) == image.shape[:2] for m in seen.masks), (
+            "masks have the size of their image"
+        )
+        assert set(seen.labels.tolist()) <= known, "labels are class ids of the model's taxonomy"
+        assert (np.diff(seen.scores) <= 1e-6).all(), "scores fall along the rows"
+    assert len(first[0]) == len(second[0]), "the same image gives the same instances"
+    assert np.allclose(first[0].scores, second[0].scores, atol=1e-4), "in any batch"
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        model.save(path)
+        assert path.stat().st_size > 8, "save writes the weights"
+
+
+def check_watcher(watcher: Watcher, healthy: Sequence[Observation], strange: Observation) -> None:
+    """Check a `Watcher` with a healthy reference and one observation it must find strange."""
+    held_out, reference = healthy[-1], healthy[:-1]
+    try:
+        watcher.score(held_out)
+    except Conflict:
+        pass
+    else:
+        raise AssertionError("a watcher that was not fitted raises Conflict")
+    fitted = watcher.fit(reference)
+    signals = fitted.score(held_out)
+    assert fitted.score(held_out) == signals, "the same observation gives the same signals"
+    for signal in [*signals, *fitted.score(strange)]:
+        assert signal.watcher.startswith(fitted.name), "signals carry the watcher's name"
+        assert 0 < signal.p_value <= 1, "p-values lie in (0, 1]"
+        assert np.isfinite(signal.score), "scores are finite"
+    smallest = min((s.p_value for s in fitted.score(strange)), default=1.0)
+    ordinary = min((s.p_value for s in signals), default=1.0)
+    assert smallest < ordinary, "a strange observation has a smaller p-value than an ordinary one"
+
+
+def check_strategy(strategy: Strategy, seed: int = 0) -> None:
+    """Check the drawing of a `Strategy`."""
+    drawn = strategy.draw(5, 7, (9, 4), np.random.default_rng(seed))
+    again = strategy.draw(5, 7, (9, 4), np.random.default_rng(seed))
+    assert drawn.shape == (9, 4), "draw gives (steps, batch)"
+    assert np.array_equal(drawn, again), "the generator is the only source of chance"
+    assert ((drawn >= 0) & (drawn < 12)).all(), "indices lie in new + history"
+    assert (drawn < 5).any(), "something new is learned"
+    alone = strategy.draw(5, 0, (9, 4), np.random.default_rng(seed))
+    assert (alone < 5).all(), "without history only what is new is drawn"
+
+
+def check_annotator(annotator: Annotator, tasks: Sequence[LabelTask]) -> None:
+    """Check an `Annotator` on tasks that it can answer."""
+    labels = annotator.annotate(tasks)
+    assert {label.observation for label in labels} <= {task.observation for task in tasks}
+    assert labels, "it answers at least one of the tasks"
+    sizes = {task.observation: task.image.shape[:2] for task in tasks}
+    for label in labels:
+        assert label.annotator == annotator.name, "labels are signed"
+        assert all((m.height, m.width) == sizes[label.observation] for m in label.truth.masks), (
+            "masks have the size of the task's image"
+        )
+        assert (label.truth.scores == 1).all(), "a label is certain"
+    assert annotator.annotate([]) == [], "no tasks give no labels"
+
+
+def check_robot(robot: Robot) -> None:
+    """Check a `Robot`. **Moves hardware**: it makes one attempt with nothing to pick."""
+    frame = robot.look()
+    assert frame.robot == robot.name, "a frame names its robot"
+    outcome = robot.attempt(Instances.empty(), None, None)
+    assert outcome is Outcome.INFEASIBLE, "with no instance there is nothing to try"
+
+
+def check_blobs(blobs: Blobs) -> None:
+    """Check a `Blobs` store; leaves two small blobs behind."""
+    for data in (b"", b"janus contract"):
+        digest = blobs.put(data)
+        assert digest == sha256(data).hexdigest(), "the digest is the content's SHA-256"
+        assert blobs.put(data) == digest, "put is idempotent"
+        assert blobs.has(digest), "what was put is there"
+        assert blobs.get(digest) == data, "what was put comes back"
+    absent = "0" * 64
+    assert not blobs.has(absent), "what was not put is not there"
+    try:
+        blobs.get(absent)
+    except NotFound:
+        return
+    raise AssertionError("a missing digest raises NotFound")
+
+
+def check_executor(executor: Executor) -> None:
+    """Check an `Executor` with a job of the standard library."""
+    job = executor.submit("statistics:fmean", {"data": [2, 8]}, key="contract-mean")
+    assert executor.submit("statistics:fmean", {"data": [2, 8]}, key="contract-mean") == job, (
+        "a key never starts twice"
+    )
+    assert executor.wait(job) == 5, "wait returns the result"
+    assert executor.wait(job) == 5, "as often as asked"
+    try:
+        executor.wait("no-such-job")
+    except NotFound:
+        return
+    raise AssertionError("an unknown job raises NotFound")

@@ -1,0 +1,194 @@
+"""Masks in two lossless forms: COCO run lengths, and id maps.
+
+A **run-length mask** (`Rle`) is one region of one picture, with holes and any number of parts.
+An **id map** is ``(H, W) int32``: 0 is background, ``k`` is the k-th instance of a list whose
+masks do not overlap. Letters in comments: H rows, W columns, N masks, R runs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from januscl.core.errors import InvalidInput
+
+BoolMask = NDArray[np.bool_]
+IdMap = NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Rle:
+    """One mask as run lengths in column-major order, as COCO defines it.
+
+    Attributes:
+        height: Rows of the picture.
+        width: Columns of the picture.
+        counts: ``(R,) int64``, lengths of alternating runs of background and mask; the first run
+            is background and may be 0. They sum to ``height * width``.
+
+    Raises:
+        InvalidInput: The runs are negative or do not fill the picture.
+    """
+
+    height: int
+    width: int
+    counts: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.height < 1 or self.width < 1:
+            raise InvalidInput(
+                "mask", "a size of at least 1x1", f"{self.height}x{self.width}", "Check its size."
+            )
+        total = int(self.counts.sum())
+        if total != self.height * self.width or (self.counts < 0).any():
+            raise InvalidInput(
+                "mask run lengths",
+                f"non-negative runs that sum to {self.height}x{self.width}"
+                f"={self.height * self.width}",
+                f"a sum of {total}",
+                "The mask belongs to a picture of another size, or is damaged.",
+            )
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Rle)
+            and (self.height, self.width) == (other.height, other.width)
+            and np.array_equal(self.counts, other.counts)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.height, self.width, self.counts.tobytes()))
+
+    @property
+    def area(self) -> int:
+        """Pixels in the mask."""
+        return int(self.counts[1::2].sum())
+
+
+def encode_mask(mask: NDArray[np.generic]) -> Rle:
+    """Return the run lengths of a mask of shape ``(H, W)``; any non-zero value is inside."""
+    if mask.ndim != 2:
+        raise InvalidInput("mask", "shape (H, W)", f"shape {mask.shape}", "Pass one 2-D mask.")
+    height, width = mask.shape
+    flat = (mask != 0).ravel(order="F")
+    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    bounds = np.concatenate(([0], edges, [flat.size]))
+    counts = np.diff(bounds)
+    if flat.size and flat[0]:
+        counts = np.concatenate(([0], counts))
+    return Rle(height, width, counts.astype(np.int64))
+
+
+def decode_mask(rle: Rle) -> BoolMask:
+    """Return the mask of shape ``(H, W) bool`` that ``rle`` encodes."""
+    values = np.zeros(rle.counts.size, dtype=np.bool_)
+    values[1::2] = True
+    return np.repeat(values, rle.counts).reshape((rle.height, rle.width), order="F")
+
+
+def counts_to_text(counts: NDArray[np.int64]) -> str:
+    """Return COCO's compressed text of run lengths.
+
+    Each run after the second is stored as its difference from the run two before it, in groups
+    of five bits, lowest first, with a sixth bit that says another group follows; each group is
+    one character from ``'0'`` on (pycocotools, ``common/maskApi.c``, ``rleToString``).
+    """
+    values = counts.astype(np.int64).copy()
+    values[3:] -= counts[1:-2]
+    letters: list[str] = []
+    for value in values.tolist():
+        more = True
+        while more:
+            group = value & 0x1F
+            value >>= 5
+            more = value != (-1 if group & 0x10 else 0)
+            letters.append(chr((group | 0x20 if more else group) + 48))
+    return "".join(letters)
+
+
+def counts_from_text(text: str) -> NDArray[np.int64]:
+    """Return the run lengths in COCO's compressed text; the inverse of `counts_to_text`.
+
+    Raises:
+        InvalidInput: The text has a character that is no group, or ends inside a run.
+    """
+    counts: list[int] = []
+    value, shift = 0, 0
+    for letter in text:
+        group = ord(letter) - 48
+        if not 0 <= group < 64 or shift > 40:
+            raise InvalidInput(
+                "mask run lengths", "COCO compressed text", repr(text[:40]), "The mask is damaged."
+            )
+        value |= (group & 0x1F) << shift
+        shift += 5
+        if group & 0x20:
+            continue
+        if group & 0x10:
+            value -= 1 << shift
+        counts.append(value + (counts[-2] if len(counts) > 2 else 0))
+        value, shift = 0, 0
+    if shift:
+        raise InvalidInput(
+            "mask run lengths",
+            "complete COCO text",
+            f"{text[-10:]!r} at its end",
+            "The text was cut short; send the mask again.",
+        )
+    return np.asarray(counts, dtype=np.int64)
+
+
+def masks_of(id_map: IdMap, count: int | None = None) -> tuple[Rle, ...]:
+    """Split an id map ``(H, W)`` into its masks; the k-th mask is where the map holds k + 1.
+
+    Args:
+        id_map: 0 for background, 1..N for the instances.
+        count: N, when trailing instances may be wholly hidden; the largest id when omitted.
+    """
+    count = int(id_map.max(initial=0)) if count is None else count
+    return tuple(encode_mask(id_map == k + 1) for k in range(count))
+
+
+def id_map_of(masks: Sequence[Rle], height: int, width: int) -> IdMap:
+    """Merge masks into an id map ``(H, W) int32``; where masks overlap the later one wins.
+
+    Lossless for masks that do not overlap, as visible masks never do.
+
+    Raises:
+        InvalidInput: A mask has another size than ``(height, width)``.
+    """
+    id_map = np.zeros((height, width), dtype=np.int32)
+    for index, rle in enumerate(masks):
+        if (rle.height, rle.width) != (height, width):
+            raise InvalidInput(
+                f"mask {index}",
+                f"size {height}x{width}",
+                f"{rle.height}x{rle.width}",
+                "All masks of a frame have the frame's size.",
+            )
+        id_map[decode_mask(rle)] = index + 1
+    return id_map
+
+
+def box_of(mask: BoolMask) -> NDArray[np.float32]:
+    """Return the tight box ``(4,) float32 xyxy px`` of a mask ``(H, W)``; zeros when empty.
+
+    The right and lower edges are exclusive: a single pixel at (0, 0) has the box (0, 0, 1, 1).
+    """
+    rows = np.flatnonzero(mask.any(axis=1))
+    columns = np.flatnonzero(mask.any(axis=0))
+    if rows.size == 0:
+        return np.zeros(4, dtype=np.float32)
+    return np.asarray((columns[0], rows[0], columns[-1] + 1, rows[-1] + 1), dtype=np.float32)
+
+
+def mask_iou(left: Sequence[Rle], right: Sequence[Rle]) -> NDArray[np.float64]:
+    """Return the intersection over union ``(len(left), len(right))`` of every pair of masks."""
+    if not left or not right:
+        return np.zeros((len(left), len(right)))
+    a = np.stack([decode_mask(rle).ravel() for rle in left]).astype(np.float32)
+    b = np.stack([decode_mask(rle).ravel() for rle in right]).astype(np.float32)
+    shared = (a @ b.T).astype(np.float64)
+    union = a.sum(axis=1)[:, None] + b.sum(axis=1)[None, :] - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)

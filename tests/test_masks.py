@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from pycocotools import mask as coco
+
+from januscl.core import InvalidInput, Rle, decode_mask, encode_mask, id_map_of, mask_iou, masks_of
+from januscl.core.masks import counts_from_text, counts_to_text
+
+any_mask = arrays(np.bool_, st.tuples(st.integers(1, 40), st.integers(1, 40)))
+
+
+@given(any_mask)
+def test_a_mask_survives_run_lengths_and_text_unchanged(mask):
+    rle = encode_mask(mask)
+    text = counts_to_text(rle.counts)
+    again = Rle(rle.height, rle.width, counts_from_text(text))
+    assert np.array_equal(decode_mask(again), mask)
+    assert rle.area == mask.sum()
+
+
+@given(any_mask)
+def test_the_text_is_the_text_that_pycocotools_writes(mask):
+    theirs = coco.encode(np.asfortranarray(mask.astype(np.uint8)))
+    assert counts_to_text(encode_mask(mask).counts) == theirs["counts"].decode()
+
+
+@given(arrays(np.int32, (17, 23), elements=st.integers(0, 5)))
+def test_an_id_map_with_holes_and_several_regions_survives_the_way_there_and_back(id_map):
+    masks = masks_of(id_map, 5)
+    assert np.array_equal(id_map_of(masks, 17, 23), id_map)
+
+
+def test_overlap_of_masks_is_measured_in_pixels():
+    left, right = np.zeros((4, 4), bool), np.zeros((4, 4), bool)
+    left[:2], right[1:3] = True, True
+    iou = mask_iou([encode_mask(left)], [encode_mask(right), encode_mask(~left)])
+    assert iou.tolist() == [[pytest.approx(1 / 3), 0.0]]
+
+
+def test_run_lengths_of_another_size_are_refused_with_both_sizes():
+    with pytest.raises(InvalidInput, match=r"sum to 4x5=20, found a sum of 12"):
+        Rle(4, 5, np.array([6, 6]))
+
+
+@pytest.mark.parametrize("text", ["\x7f", "0oo", "é"])
+def test_damaged_text_is_refused(text):
+    with pytest.raises(InvalidInput):
+        counts_from_text(text)
