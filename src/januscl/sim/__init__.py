@@ -1,1 +1,35 @@
-"""TODO room docstring."""
+"""A pick cell in MuJoCo: piles, package kinds, faults, robots, a fleet and its scripted day.
+
+Owns: what packages and cells look like and how they behave, and the truth about every picture.
+May call: core, numpy, OpenCV, PyYAML, and MuJoCo with a GL that needs no screen; MuJoCo is loaded
+when the first name that needs it is used. Moves: simulated hardware alone (`CellRobot.attempt`).
+
+Everything is reproducible from its seed on the same machine and GL.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from januscl.sim.faults import FAULTS, check_fault, sensed
+from januscl.sim.kinds import BASE_MIX, BASE_TAXONOMY, LATE_KINDS, check_mix
+from januscl.sim.scene import Look
+
+if TYPE_CHECKING:
+    from januscl.sim.pile import Pile
+    from januscl.sim.truth import LEAST_PIXELS, LEAST_SHARE, Truth, make_labelled
+
+_NEED_MUJOCO = {
+    "LEAST_PIXELS": "truth", "LEAST_SHARE": "truth", "Pile": "pile", "Truth": "truth",
+    "make_labelled": "truth",
+}  # fmt: skip
+
+__all__ = [
+    "BASE_MIX", "BASE_TAXONOMY", "FAULTS", "LATE_KINDS", "LEAST_PIXELS", "LEAST_SHARE", "Look",
+    "Pile", "Truth", "check_fault", "check_mix", "make_labelled", "sensed",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NEED_MUJOCO:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_NEED_MUJOCO[name]}"), name)
