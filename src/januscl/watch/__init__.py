@@ -1,1 +1,17 @@
-"""TODO room docstring."""
+"""Watch: a frame and its instances become signals with calibrated p-values.
+
+Owns: camera health against each camera's own reference, the novelty of instances, the model's
+doubt, conformal calibration and the change detector. May call: core, numpy, OpenCV,
+scikit-learn. Runs on the robot beside the model, keeps no files, moves nothing.
+"""
+
+from januscl.watch.calibration import EProcess, conformal_p
+from januscl.watch.causes import CAUSES, main_cause
+from januscl.watch.health import CameraHealth
+from januscl.watch.novelty import InstanceNovelty
+from januscl.watch.uncertainty import ScoreMargin
+
+__all__ = [
+    "CAUSES", "CameraHealth", "EProcess", "InstanceNovelty", "ScoreMargin", "conformal_p",
+    "main_cause",
+]  # fmt: skip

@@ -1,0 +1,41 @@
+"""The causes of a fault, and which of several readings is the explanation."""
+
+from collections.abc import Sequence
+
+from januscl.core import Signal
+
+# In the order in which one explains the next: a frozen picture says nothing else about the
+# camera; wrong light changes every later reading; a moved camera puts other structure before
+# each pixel; and so on. The number is the least severity that a technician would act on, in the
+# unit of the cause's evidence.
+_LEAST_SEVERITY = {
+    "frozen_frame": 90.0,  # % less change than sensor noise alone makes
+    "lamp_failed": 15.0,  # % darker
+    "over_exposed": 15.0,  # % brighter
+    "camera_knocked": 1.5,  # px
+    "noisy_sensor": 1.6,  # times its noise
+    "defocus": 12.0,  # % softer edges
+    "colour_cast": 6.0,  # % shift of a channel
+    "dirty_lens": 12.0,  # % local change
+}
+
+CAUSES = tuple(_LEAST_SEVERITY)
+
+
+def main_cause(signals: Sequence[Signal], level: float = 0.05) -> Signal | None:
+    """Return the signal that explains the others, or None for a healthy camera.
+
+    One fault moves several readings: a dead lamp also lowers contrast. The first cause in
+    physical order whose p-value is at most ``level`` and whose severity is worth a visit is
+    taken.
+
+    Args:
+        signals: Those of `CameraHealth`; others are ignored.
+        level: Largest p-value that counts; needs a reference of ``1 / level`` observations.
+    """
+    by_cause = {s.watcher.removeprefix("camera."): s for s in signals if s.instance is None}
+    for cause, least in _LEAST_SEVERITY.items():
+        signal = by_cause.get(cause)
+        if signal is not None and signal.p_value <= level and signal.severity >= least:
+            return signal
+    return None

@@ -1,0 +1,220 @@
+"""Camera health: one signal for each cause, against the camera's own reference."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from januscl.core import BoolMask, Conflict, Image, InvalidInput, Observation, Signal
+from januscl.watch.background import Background, hidden_by, learn_background
+from januscl.watch.calibration import conformal_p
+from januscl.watch.causes import CAUSES
+from januscl.watch.readings import Readings, read_frame
+
+_FOLDS = 5
+_LARGEST = 640
+_STEADY = 1.5
+
+
+@dataclass(frozen=True)
+class _Typical:
+    """Medians of the healthy readings, which severities are relative to.
+
+    `change` is the smallest one instead, as a package need not move between two frames. `patches`
+    is the root mean square of the local changes, on their grid.
+    """
+
+    sharpness: float
+    noise: float
+    change: float
+    gain: float
+    cast: NDArray[np.float64]
+    steady: bool
+    patches: NDArray[np.float64]
+
+
+class CameraHealth:
+    """Reads the health of ONE camera; each camera has a watcher of its own.
+
+    Measured outside the instances, and pixel by pixel only where the reference holds still, so
+    that packages of any look are no fault, even those that the model missed. Remembers the
+    frame before, to tell a frozen picture; scoring an observation again gives the same signals.
+
+    Pictures over 640 px a side are decimated by a whole number first. A camera that moves while
+    it is healthy (hand-held, on an arm) can be judged for everything but a knock.
+    """
+
+    name = "camera"
+
+    def __init__(self) -> None:
+        self._background: Background | None = None
+        self._last: tuple[str, Image] | None = None
+        self._before_last: Image | None = None
+
+    def fit(self, reference: Sequence[Observation]) -> Self:
+        """Learn what is ordinary for this camera.
+
+        Args:
+            reference: 20 or more healthy observations of one camera in order of time; with n
+                of them the smallest p-value is 1 / (n + 1). Each is read against the background
+                of the others (5 folds; Vovk, Cross-conformal predictors, 2015).
+
+        Raises:
+            InvalidInput: There are fewer than 20, or of several cameras or sizes.
+        """
+        shapes = {(o.frame.camera, o.frame.image.shape) for o in reference}
+        if len(reference) < 20 or len(shapes) != 1:
+            raise InvalidInput(
+                "camera reference",
+                "20 or more healthy observations of one camera at one size",
+                f"{len(reference)} observations of {sorted(shapes)}",
+                "Fit one CameraHealth for each camera.",
+            )
+        images = [_decimate(o.frame.image) for o in reference]
+        covered = [_hidden(o) for o in reference]
+        readings = _read_folds(images, covered, steady=True)
+        steady = bool(np.percentile([r.shift for r in readings], 90) < _STEADY)
+        if not steady:
+            readings = _read_folds(images, covered, steady=False)
+        self._typical = _typical(readings, steady)
+        healthy = [self._severities(r) for r in readings]
+        self._healthy = {c: np.asarray([h[c] for h in healthy]) for c in CAUSES}
+        squares = np.stack([r.patches.astype(np.float64) ** 2 for r in readings])
+        without = (squares.sum(axis=0) - squares) / (len(readings) - 1)
+        self._healthy["dirty_lens"] = np.asarray(
+            [_worst_patch(r, np.sqrt(w))[0] for r, w in zip(readings, without, strict=True)]
+        )
+        self._background = learn_background(images, covered, steady)
+        self._last = (reference[-1].id, images[-1])
+        self._before_last = images[-2]
+        return self
+
+    def score(self, observation: Observation) -> list[Signal]:
+        """Return one signal for each of `CAUSES`, in their order.
+
+        Raises:
+            Conflict: It has not been fitted.
+            InvalidInput: The frame has another size than the reference.
+        """
+        if self._background is None or self._last is None:
+            raise Conflict("CameraHealth has no reference; call fit with healthy observations")
+        image = _decimate(observation.frame.image)
+        if image.shape != self._background.image.shape:
+            raise InvalidInput(
+                f"frame of camera {observation.frame.camera}",
+                f"size {self._background.image.shape[:2]}",
+                f"{image.shape[:2]}",
+                "Fit the camera again after a change of its resolution.",
+            )
+        if observation.id != self._last[0]:
+            self._before_last = self._last[1]
+            self._last = (observation.id, image.copy())
+        readings = read_frame(image, _hidden(observation), self._background, self._before_last)
+        severities, evidence = self._severities(readings), self._evidence(readings)
+        scores = {**severities, "dirty_lens": _worst_patch(readings, self._typical.patches)[0]}
+        return [
+            Signal(
+                f"{self.name}.{cause}",
+                scores[cause],
+                conformal_p(self._healthy[cause], scores[cause]),
+                None,
+                severities[cause],
+                evidence[cause],
+            )
+            for cause in CAUSES
+        ]
+
+    def _severities(self, r: Readings) -> dict[str, float]:
+        usual = self._typical
+        gain = r.gain - usual.gain
+        cast = np.asarray(r.cast) - usual.cast
+        still = 0.0 if r.change is None else max(0.0, 1 - r.change / usual.change)
+        return {
+            "frozen_frame": 100 * still,
+            "lamp_failed": 100 * max(0.0, 1 - float(np.exp(gain))),
+            "over_exposed": 100 * max(0.0, float(np.exp(gain)) - 1, r.saturated),
+            "camera_knocked": r.shift if usual.steady else 0.0,
+            "noisy_sensor": r.noise / usual.noise,
+            "defocus": 100 * max(0.0, 1 - r.sharpness / usual.sharpness),
+            "colour_cast": 100 * float(np.abs(np.expm1(cast)).max()),
+            "dirty_lens": 100 * abs(float(np.expm1(_worst_patch(r, usual.patches)[1]))),
+        }
+
+    def _evidence(self, r: Readings) -> dict[str, str]:
+        s = self._severities(r)
+        cast = np.expm1(np.asarray(r.cast) - self._typical.cast)
+        channel = int(np.abs(cast).argmax())
+        colour = ("red", "green", "blue")[channel]
+        change = "no frame before" if r.change is None else f"{r.change:.2f} levels"
+        x, y = _worst_patch(r, self._typical.patches)[2]
+        knocked = f"background {s['camera_knocked']:.1f} px from its place in the reference"
+        if not self._typical.steady:
+            knocked = "this camera moves in its reference, so a knock cannot be told"
+        return {
+            "frozen_frame": f"changed by {change} since the frame before; "
+            f"a healthy picture by {self._typical.change:.2f} or more",
+            "lamp_failed": f"background {s['lamp_failed']:.0f}% darker than this "
+            "camera's reference",
+            "over_exposed": f"background {s['over_exposed']:.0f}% brighter than this "
+            f"camera's reference, {100 * r.saturated:.0f}% newly saturated",
+            "camera_knocked": knocked,
+            "noisy_sensor": f"sensor noise {s['noisy_sensor']:.1f} times its reference "
+            f"of {self._typical.noise:.1f} levels",
+            "defocus": f"edges {s['defocus']:.0f}% softer than in this camera's reference",
+            "colour_cast": f"{colour} {100 * cast[channel]:+.0f}% against the other channels",
+            "dirty_lens": f"a patch at ({x}, {y}) px differs by {s['dirty_lens']:.0f}% "
+            "from the reference",
+        }
+
+
+def _read_folds(
+    images: Sequence[Image], covered: Sequence[BoolMask], steady: bool
+) -> list[Readings]:
+    backgrounds = []
+    for fold in range(_FOLDS):
+        others = [i for i in range(len(images)) if i % _FOLDS != fold]
+        chosen = [images[i] for i in others], [covered[i] for i in others]
+        backgrounds.append(learn_background(*chosen, steady))
+    return [
+        read_frame(images[i], covered[i], backgrounds[i % _FOLDS], images[i - 1] if i else None)
+        for i in range(len(images))
+    ]
+
+
+def _typical(readings: Sequence[Readings], steady: bool) -> _Typical:
+    changes = [r.change for r in readings if r.change is not None]
+    return _Typical(
+        sharpness=float(np.median([r.sharpness for r in readings])),
+        noise=max(1.0, float(np.median([r.noise for r in readings]))),
+        change=max(0.05, min(changes)),
+        gain=float(np.median([r.gain for r in readings])),
+        cast=np.median([r.cast for r in readings], axis=0),
+        steady=steady,
+        patches=np.sqrt(np.mean([r.patches.astype(np.float64) ** 2 for r in readings], axis=0)),
+    )
+
+
+def _worst_patch(r: Readings, usual: NDArray[np.float64]) -> tuple[float, float, tuple[int, int]]:
+    """Return how unusual the worst patch is, its log change, and its centre ``(x, y)`` px."""
+    strange = np.abs(r.patches) / (usual + 0.03)
+    row, column = np.unravel_index(int(strange.argmax()), strange.shape)
+    centre = (int(column) * r.stride, int(row) * r.stride)
+    return float(strange[row, column]), float(r.patches[row, column]), centre
+
+
+def _step(shape: tuple[int, ...]) -> int:
+    return -(-max(shape[:2]) // _LARGEST)
+
+
+def _decimate(image: Image) -> Image:
+    # Taking every k-th pixel keeps the sensor's noise, which averaging would hide.
+    step = _step(image.shape)
+    return np.ascontiguousarray(image[::step, ::step]) if step > 1 else image
+
+
+def _hidden(observation: Observation) -> BoolMask:
+    shape = observation.frame.image.shape
+    hidden = hidden_by(observation.instances, shape[0], shape[1], margin=3 * _step(shape))
+    return hidden[:: _step(shape), :: _step(shape)]
