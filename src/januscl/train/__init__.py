@@ -1,1 +1,37 @@
-"""TODO room docstring."""
+"""Train: the default model, the training loop, and strategies against forgetting.
+
+Owns: the compact Mask R-CNN, its weights on disk, the loop with its checkpoints, the factory model
+that ships with the package. May call: core, torch, torchvision, safetensors, OpenCV. Moves nothing;
+writes only the files that it is given paths for. Names are loaded on first use, because torch
+takes seconds to import.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from januscl.train.checkpoint import Checkpoint
+    from januscl.train.factory import factory_card, factory_model
+    from januscl.train.loop import Augment, FitReport, Progress, fit
+    from januscl.train.model import CompactModel
+    from januscl.train.network import CompactMaskRCNN, Detections
+    from januscl.train.settings import Settings
+    from januscl.train.strategies import Naive, Replay, strategy_named
+
+__all__ = [
+    "Augment", "Checkpoint", "CompactMaskRCNN", "CompactModel", "Detections", "FitReport", "Naive",
+    "Progress", "Replay", "Settings", "factory_card", "factory_model", "fit", "strategy_named",
+]  # fmt: skip
+
+_HOME = {
+    "Augment": "loop", "Checkpoint": "checkpoint", "CompactMaskRCNN": "network",
+    "CompactModel": "model", "Detections": "network", "FitReport": "loop", "Naive": "strategies",
+    "Progress": "loop", "Replay": "strategies", "Settings": "settings", "factory_card": "factory",
+    "factory_model": "factory", "fit": "loop", "strategy_named": "strategies",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,126 @@
+"""The parts of the network that know nothing of kinds, and the one that does.
+
+Geometry is class-agnostic: one box regression and one mask serve all kinds, so an unknown kind is
+still cut out. What is a package (objectness) is kept apart from which kind it is, so that a new
+kind adds one row to one layer and cannot change whether anything is found.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+import torchvision
+from torch import Tensor, nn
+from torchvision.models.detection.roi_heads import RoIHeads
+from torchvision.models.detection.rpn import (
+    AnchorGenerator,
+    RegionProposalNetwork,
+    RPNHead,
+)
+
+CHANNELS = 64
+EMBEDDING = 128
+MASK_PX = 28
+_UNSEEN_BIAS = -10.0
+"""Logit of a kind that was added but not yet taught: far below any trained one."""
+
+
+class KindPredictor(nn.Module):
+    """From a box's features ``(N, D)`` to class logits and box deltas in torchvision's shapes.
+
+    The logits are ``[0, o + log_softmax(k)]`` with objectness o and kind logits k. Their softmax
+    gives p(background) = sigmoid(-o) and p(kind) = sigmoid(o) softmax(k), so torchvision's
+    cross-entropy trains both parts and p(background) does not depend on the kinds.
+    """
+
+    def __init__(self, kinds: int) -> None:
+        super().__init__()
+        self.objectness = nn.Linear(EMBEDDING, 1)
+        self.kinds = nn.Linear(EMBEDDING, kinds)
+        self.deltas = nn.Linear(EMBEDDING, 4)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits ``(N, 1 + K)`` and the shared deltas once a class, ``(N, 4 (1 + K))``."""
+        kinds = F.log_softmax(self.kinds(features), dim=1)
+        objects = self.objectness(features)
+        logits = torch.cat((torch.zeros_like(objects), objects + kinds), dim=1)
+        return logits, self.deltas(features).repeat(1, logits.shape[1])
+
+    def grow(self, added: int) -> None:
+        """Add rows for new kinds, whose probability stays near 0 until they are taught."""
+        old = self.kinds
+        self.kinds = nn.Linear(EMBEDDING, old.out_features + added)
+        with torch.no_grad():
+            self.kinds.weight.zero_()
+            self.kinds.bias.fill_(_UNSEEN_BIAS)
+            self.kinds.weight[: old.out_features] = old.weight
+            self.kinds.bias[: old.out_features] = old.bias
+
+
+class MaskPredictor(nn.Module):
+    """From mask features ``(N, C, 14, 14)`` to one mask, repeated for each class as a view."""
+
+    def __init__(self, kinds: int) -> None:
+        super().__init__()
+        self.classes = 1 + kinds
+        self.up = nn.ConvTranspose2d(CHANNELS, CHANNELS, 2, 2)
+        self.mask = nn.Conv2d(CHANNELS, 1, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return logits ``(N, 1 + K, 28, 28)``."""
+        logits: Tensor = self.mask(F.relu(self.up(features)))
+        return logits.expand(-1, self.classes, -1, -1)
+
+
+def make_rpn() -> Any:
+    """Return the proposal network: objects of about 10 to 110 px on strides 4, 8 and 16."""
+    anchors = AnchorGenerator(
+        sizes=((12, 20), (32, 48), (72, 110)), aspect_ratios=((0.5, 1.0, 2.0),) * 3
+    )
+    return RegionProposalNetwork(
+        anchors,
+        RPNHead(CHANNELS, anchors.num_anchors_per_location()[0]),
+        fg_iou_thresh=0.6,
+        bg_iou_thresh=0.3,
+        batch_size_per_image=128,
+        positive_fraction=0.5,
+        pre_nms_top_n={"training": 400, "testing": 300},
+        post_nms_top_n={"training": 250, "testing": 200},
+        nms_thresh=0.7,
+    )
+
+
+def make_roi_heads(kinds: int) -> Any:
+    """Return torchvision's box and mask heads around the class-agnostic predictors."""
+    convs = [
+        layer for _ in range(3) for layer in (nn.Conv2d(CHANNELS, CHANNELS, 3, 1, 1), nn.ReLU())
+    ]
+    return RoIHeads(
+        _pool(7),
+        nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(CHANNELS * 49, EMBEDDING),
+            nn.ReLU(),
+            nn.Linear(EMBEDDING, EMBEDDING),
+            nn.ReLU(),
+        ),
+        KindPredictor(kinds),
+        fg_iou_thresh=0.5,
+        bg_iou_thresh=0.5,
+        batch_size_per_image=64,
+        positive_fraction=0.35,
+        bbox_reg_weights=None,
+        score_thresh=0.0,
+        nms_thresh=0.5,
+        detections_per_img=100,
+        mask_roi_pool=_pool(MASK_PX // 2),
+        mask_head=nn.Sequential(*convs),
+        mask_predictor=MaskPredictor(kinds),
+    )
+
+
+def _pool(size: int) -> Any:
+    """Pool boxes under 48 px from stride 4, under 96 px from stride 8, larger from stride 16."""
+    return torchvision.ops.MultiScaleRoIAlign(
+        ["0", "1", "2"], size, sampling_ratio=2, canonical_scale=96, canonical_level=4
+    )

@@ -1,0 +1,205 @@
+"""The default `SegmentationModel`: the compact network with its taxonomy and input size."""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from januscl.core import Image, Instances, InvalidInput, Rle, Taxonomy
+from januscl.core.wire import taxonomy_from_json, taxonomy_to_json
+from januscl.train.network import CompactMaskRCNN, Detections
+from januscl.train.paste import paste
+from januscl.train.prepare import check_image, fitted_size, to_input
+from januscl.train.weights import fill, read_tensors, write_tensors
+
+ARCHITECTURE = "januscl-compact-1"
+_SMALLEST, _LARGEST = 32, 2048
+
+
+class CompactModel:
+    """A small Mask R-CNN for packages, made for two CPU cores.
+
+    Args:
+        network: The weights.
+        taxonomy: The kinds that it can name.
+        rows: Class ids in the order of the network's rows; ids are permanent, rows only grow.
+        input_px: Side of the square that pictures are fitted into.
+    """
+
+    def __init__(
+        self, network: CompactMaskRCNN, taxonomy: Taxonomy, rows: tuple[int, ...], input_px: int
+    ) -> None:
+        self.network = network.eval().to(memory_format=torch.channels_last)
+        self.rows = rows
+        self.input_px = input_px
+        self._taxonomy = taxonomy
+
+    @classmethod
+    def new(cls, taxonomy: Taxonomy, input_px: int = 192, seed: int = 0) -> Self:
+        """Return an untrained model.
+
+        Raises:
+            InvalidInput: The taxonomy is empty, or ``input_px`` is not a multiple of 16 in
+                32..2048.
+        """
+        if not len(taxonomy):
+            raise InvalidInput("taxonomy", "at least one kind", "none", "Add a kind first.")
+        _check_input_px(input_px, "input_px")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = CompactMaskRCNN(len(taxonomy))
+        return cls(network, taxonomy, tuple(kind.id for kind in taxonomy), input_px)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a model that `save` wrote. Nothing in the file is executed.
+
+        Raises:
+            NotFound: There is no such file.
+            InvalidInput: It is no such file, is damaged, or belongs to another architecture.
+        """
+        tensors, card = read_tensors(path)
+        if card.get("architecture") != ARCHITECTURE:
+            raise InvalidInput(
+                str(path),
+                f"architecture {ARCHITECTURE}",
+                repr(card.get("architecture")),
+                "Load it with the version of Janus that wrote it.",
+            )
+        taxonomy = taxonomy_from_json(card.get("taxonomy"), f"taxonomy of {path}")
+        rows = card.get("rows")
+        if not isinstance(rows, list) or sorted(rows) != sorted(kind.id for kind in taxonomy):
+            raise InvalidInput(
+                f"rows of {path}",
+                "each class id of its taxonomy once",
+                repr(rows),
+                "The file was altered; fetch it again.",
+            )
+        _check_input_px(card.get("input_px"), f"input_px of {path}")
+        network = CompactMaskRCNN(len(rows))
+        fill(network, tensors, str(path))
+        return cls(network, taxonomy, tuple(rows), card["input_px"])
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The kinds that it can name."""
+        return self._taxonomy
+
+    def save(self, path: Path) -> None:
+        """Write weights, taxonomy and input size to one safetensors file, atomically.
+
+        Raises:
+            StorageFull: There was no room; an earlier file at ``path`` is untouched.
+        """
+        card = {
+            "architecture": ARCHITECTURE,
+            "taxonomy": taxonomy_to_json(self._taxonomy),
+            "rows": list(self.rows),
+            "input_px": self.input_px,
+        }
+        write_tensors(path, self.network.state_dict(), card)
+
+    def copy(self) -> Self:
+        """Return a model with its own weights."""
+        return type(self)(copy.deepcopy(self.network), self._taxonomy, self.rows, self.input_px)
+
+    def grown(self, taxonomy: Taxonomy) -> Self:
+        """Return a model with a row for each new kind of ``taxonomy``.
+
+        What it predicts is unchanged until a new kind is taught: scores and masks do not depend
+        on the kinds, and an untaught row is never the most probable.
+
+        Raises:
+            InvalidInput: ``taxonomy`` lacks a kind that the model knows.
+        """
+        ids = [kind.id for kind in taxonomy]
+        missing = sorted(set(self.rows) - set(ids))
+        if missing:
+            raise InvalidInput(
+                "taxonomy",
+                f"all class ids that the model knows: {sorted(self.rows)}",
+                f"no {missing}",
+                "Retire a kind instead of removing it; ids are permanent.",
+            )
+        added = tuple(i for i in ids if i not in self.rows)
+        grown = self.copy()
+        grown.network.grow(len(added))
+        return type(self)(grown.network, taxonomy, self.rows + added, self.input_px)
+
+    def predict(
+        self,
+        images: Sequence[Image],
+        floor: float = 0.05,
+        limit: int = 100,
+        batch: int = 8,
+    ) -> list[Instances]:
+        """Return what it sees in each image, at the image's own size.
+
+        Args:
+            images: Each ``(H, W, 3) uint8`` RGB, of any size.
+            floor: Lowest score to report; doubtful instances are reported on purpose.
+            limit: Most instances an image.
+            batch: Images that go through the network together; more take more memory.
+
+        Raises:
+            InvalidInput: An image has another shape or type.
+        """
+        for index, image in enumerate(images):
+            check_image(image, f"image {index}")
+        seen: list[Instances] = []
+        self.network.eval()
+        for start in range(0, len(images), batch):
+            part = images[start : start + batch]
+            x = to_input(part, self.input_px).contiguous(memory_format=torch.channels_last)
+            found, features = self.network.detect(x, floor, limit)
+            for index, (image, detections) in enumerate(zip(part, found, strict=True)):
+                middle = features["1"][index]
+                seen.append(self._instances(image.shape[:2], detections, middle))
+        return seen
+
+    def _instances(self, size: tuple[int, ...], found: Detections, features: Tensor) -> Instances:
+        height, width = size[0], size[1]
+        inner = fitted_size(height, width, self.input_px)
+        stretch = np.array([width / inner[1], height / inner[0]] * 2, dtype=np.float32)
+        boxes = found.boxes.numpy() * stretch
+        boxes = np.clip(boxes, 0, np.array([width, height] * 2, dtype=np.float32))
+        pasted = [
+            paste(m, b, height, width) for m, b in zip(found.masks.numpy(), boxes, strict=True)
+        ]
+        kept = np.array([i for i, mask in enumerate(pasted) if mask is not None], dtype=np.int64)
+        masks: list[Rle] = [mask for mask in pasted if mask is not None]
+        ids = np.asarray(self.rows, dtype=np.int64)
+        return Instances(
+            tuple(masks),
+            boxes[kept],
+            found.scores.numpy()[kept],
+            ids[found.rows.numpy()[kept]],
+            found.embeddings.numpy()[kept],
+            _frame_embedding(features, inner, self.input_px),
+        )
+
+
+def _frame_embedding(
+    features: Tensor, inner: tuple[int, int], input_px: int
+) -> NDArray[np.float32]:
+    """Mean and spread of each channel over the picture's own part of a level ``(C, h, w)``."""
+    cells = features.shape[-1]
+    height, width = (max(1, round(side * cells / input_px)) for side in inner)
+    part = features[:, :height, :width].reshape(features.shape[0], -1)
+    spread = part.std(dim=1, correction=0)
+    return torch.cat((part.mean(dim=1), spread)).numpy().astype(np.float32)
+
+
+def _check_input_px(value: object, thing: str) -> None:
+    if type(value) is not int or value % 16 or not _SMALLEST <= value <= _LARGEST:
+        raise InvalidInput(
+            thing,
+            f"a multiple of 16 in {_SMALLEST}..{_LARGEST}",
+            repr(value),
+            "Take 192 for pick cells, 320 for dense photographs.",
+        )

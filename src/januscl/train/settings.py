@@ -1,0 +1,54 @@
+"""What a training run is asked to do."""
+
+import math
+from dataclasses import dataclass
+
+from januscl.core import InvalidInput
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of `fit`; the defaults are for fine-tuning a trained model.
+
+    Attributes:
+        steps: Weight updates.
+        batch: Pictures a step.
+        lr: Highest learning rate of AdamW, reached after the warm-up.
+        warmup: Steps of linear rise; then the rate falls along a cosine to a hundredth.
+        weight_decay: Of AdamW.
+        seed: The only source of chance: which pictures, which boxes, which augmentation.
+        threads: torch's threads. More than the free cores makes training many times slower.
+        frozen_norm: Keep the running statistics of batch normalisation, as fine-tuning on few
+            pictures should; a new model learns them.
+
+    Raises:
+        InvalidInput: A number is out of range.
+    """
+
+    steps: int = 100
+    batch: int = 8
+    lr: float = 1e-3
+    warmup: int = 10
+    weight_decay: float = 1e-4
+    seed: int = 0
+    threads: int = 2
+    frozen_norm: bool = True
+
+    def __post_init__(self) -> None:
+        for name, least in (("steps", 1), ("batch", 1), ("warmup", 0), ("seed", 0), ("threads", 1)):
+            if getattr(self, name) < least:
+                raise InvalidInput(name, f"{least} or more", f"{getattr(self, name)}", "Raise it.")
+        if not (0 < self.lr < 1 and 0 <= self.weight_decay < 1):
+            raise InvalidInput(
+                "lr and weight_decay",
+                "numbers above 0 (decay: from 0) and below 1",
+                f"{self.lr} and {self.weight_decay}",
+                "1e-3 and 1e-4 are good starts.",
+            )
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step, counted from 0."""
+        if step < self.warmup:
+            return self.lr * (step + 1) / (self.warmup + 1)
+        along = (step - self.warmup) / max(1, self.steps - self.warmup)
+        return self.lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * along)))

@@ -1,0 +1,123 @@
+"""Tensors with a JSON card in one safetensors file: written whole or not at all."""
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from januscl.core import InvalidInput, NotFound, StorageFull
+
+Tensors = dict[str, Tensor]
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:
+    """Write the file durably; a reader sees the old file or the new one, never a part.
+
+    Args:
+        path: Where; the folder is made when missing.
+        tensors: By name.
+        card: JSON values to keep beside them.
+
+    Raises:
+        StorageFull: There was no room; what was at ``path`` is untouched.
+    """
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps({**card, "digest": _digest(whole)}, allow_nan=False)
+    data = save(whole, {"januscl": text})
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise StorageFull(
+                f"{path}: no room for {len(data)} bytes; the earlier file is intact. "
+                "Free some space and start again."
+            ) from error
+        raise
+
+
+def read_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
+    """Read what `write_tensors` wrote, verified against its digest.
+
+    Raises:
+        NotFound: There is no such file.
+        InvalidInput: It is no such file, or was damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            card = json.loads((file.metadata() or {})["januscl"])
+            tensors: Tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        digest = card.pop("digest")
+    except FileNotFoundError as error:
+        raise NotFound(f"weights {path} do not exist; check the path") from error
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise InvalidInput(
+            str(path),
+            "a safetensors file written by Janus",
+            f"{type(error).__name__}: {error}",
+            "It is of another program, or damaged; fetch it again.",
+        ) from error
+    found = _digest(tensors)
+    if found != digest:
+        raise InvalidInput(
+            str(path),
+            f"tensors with digest {digest}",
+            found,
+            "The file was damaged or altered; fetch it again.",
+        )
+    return tensors, card
+
+
+def fill(module: torch.nn.Module, tensors: Mapping[str, Tensor], thing: str) -> None:
+    """Put tensors into a module, or raise `InvalidInput` naming what does not fit."""
+    wanted = module.state_dict()
+    wrong = sorted(set(wanted) ^ set(tensors)) or sorted(
+        name
+        for name, tensor in tensors.items()
+        if tensor.shape != wanted[name].shape or tensor.dtype != wanted[name].dtype
+    )
+    if wrong:
+        raise InvalidInput(
+            thing,
+            f"the {len(wanted)} tensors of this network",
+            f"{len(wrong)} missing, unknown or of another shape, such as {wrong[0]}",
+            "The weights belong to another architecture.",
+        )
+    bad = [n for n, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]
+    if bad:
+        raise InvalidInput(
+            thing, "finite weights", f"NaN or infinity in {bad[0]}", "The model diverged."
+        )
+    module.load_state_dict(dict(tensors))
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    content = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        content.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        content.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return content.hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

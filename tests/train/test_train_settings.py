@@ -1,0 +1,67 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import januscl.train
+from januscl.core import InvalidInput, NotFound
+from januscl.core.contracts import check_strategy
+from januscl.train import Naive, Replay, Settings, strategy_named
+
+
+@pytest.mark.parametrize("strategy", [Naive(), Replay(), Replay(0.0), Replay(0.8)])
+def test_strategies_keep_the_contract(strategy):
+    check_strategy(strategy)
+
+
+def test_replay_gives_history_its_share_of_every_step():
+    drawn = Replay(0.25).draw(10, 30, (40, 8), np.random.default_rng(0))
+    assert ((drawn >= 10).sum(axis=1) == 2).all()
+
+
+def test_replay_shows_each_new_picture_equally_often():
+    drawn = Replay(0.5).draw(10, 30, (40, 8), np.random.default_rng(0))
+    counts = np.bincount(drawn[drawn < 10], minlength=10)
+    assert counts.tolist() == [16] * 10
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0])
+def test_a_replay_share_that_leaves_nothing_new_is_refused(share):
+    with pytest.raises(InvalidInput, match="below 1"):
+        Replay(share)
+
+
+def test_strategies_are_found_by_name_and_unknown_ones_named():
+    assert strategy_named("replay") == Replay()
+    assert strategy_named("naive") == Naive()
+    with pytest.raises(NotFound, match=r"'dream' is not one of \['naive', 'replay'\]"):
+        strategy_named("dream")
+
+
+def test_the_rate_rises_through_the_warm_up_and_falls_along_a_cosine():
+    rates = [Settings(steps=50, warmup=5, lr=0.01).rate(step) for step in range(50)]
+    assert np.argmax(rates) == 5
+    assert rates[5] == pytest.approx(0.01)
+    assert (np.diff(rates[:6]) > 0).all()
+    assert (np.diff(rates[5:]) < 0).all()
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"batch": 0}, {"lr": 0.0}, {"threads": 0}])
+def test_settings_out_of_range_are_refused(wrong):
+    with pytest.raises(InvalidInput):
+        Settings(**wrong)
+
+
+def test_every_public_name_exists():
+    assert sorted(januscl.train.__all__) == sorted(set(januscl.train.__all__))
+    for name in januscl.train.__all__:
+        assert getattr(januscl.train, name) is not None
+    with pytest.raises(AttributeError):
+        januscl.train.nothing  # noqa: B018
+
+
+def test_importing_the_room_does_not_import_torch():
+    code = "import sys, januscl.train as t; t.Settings, t.Replay; print('torch' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "False"
