@@ -1,4 +1,9 @@
-"""Which package next, and where to put the tool.
+"""Choosing: which package to pick next, and where the cup goes.
 
-Owns: the choice of the next pick. May call: `januscl.core`. Moves nothing: the robot does.
+Owns: the choice from what the model saw. May call: `januscl.core`, numpy, OpenCV. Moves nothing:
+the robot moves to the point that is returned.
 """
+
+from januscl.picking.choice import choose_pick
+
+__all__ = ["choose_pick"]

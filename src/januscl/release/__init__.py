@@ -1,1 +1,14 @@
-"""TODO room docstring."""
+"""Releasing: the stages a model goes through, who runs what, and when to turn back.
+
+Owns: the state machine station, beta, fleet, done; the guardrails on failed picks. May call:
+`januscl.core` and numpy. Moves nothing: it says which model each robot should run, and the
+caller makes it so.
+"""
+
+from januscl.release.guardrail import Tally, guardrail
+from januscl.release.stages import advance, controls, open_release, who_runs
+from januscl.release.station import station_guardrail
+
+__all__ = [
+    "Tally", "advance", "controls", "guardrail", "open_release", "station_guardrail", "who_runs",
+]  # fmt: skip

@@ -1,0 +1,113 @@
+"""Which package next, and where: a sure, large and high one, at its deepest inner point."""
+
+from collections.abc import Collection
+from math import ceil
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from januscl.core import Depth, Instances, InvalidInput, Rle, decode_mask
+
+Point = tuple[float, float]
+
+_ROOM = 3.0
+"""Interior radius, in cup radii, beyond which more room makes a pick no safer."""
+
+
+def choose_pick(
+    instances: Instances,
+    depth: Depth | None = None,
+    *,
+    min_score: float = 0.5,
+    tried: Collection[Point] = (),
+    cup_radius: float = 5.0,
+    keep_away: float = 10.0,
+    layer: float = 0.05,
+) -> tuple[int, Point] | None:
+    """Return the row of the instance to pick next and the point for the cup, or None.
+
+    The point of an instance is the one furthest from the edge of its predicted mask, so that the
+    cup has all of its rim on the package. Instances are ranked by score x room x height: room is
+    the distance to the edge in cup radii, up to 3; height falls by a factor e for each `layer`
+    that the package lies below the topmost candidate, since what lies below is held down.
+
+    Args:
+        instances: What the model saw.
+        depth: ``(H, W) float32``, metres from the camera plane; 0, NaN and infinity are holes.
+        min_score: Less certain instances are left alone.
+        tried: Points ``(x, y)`` px that failed just before.
+        cup_radius: Of the suction cup, px; a package with less room than this is left alone.
+        keep_away: Distance from every tried point, px.
+        layer: Typical thickness of a package, metres.
+
+    Returns:
+        ``(row, (x, y))`` with the point in px at pixel centres, or None when nothing is worth
+        trying.
+
+    Raises:
+        InvalidInput: The depth has another size than the masks.
+    """
+    rows, points, rooms = [], [], []
+    for row in np.flatnonzero(instances.scores >= min_score).tolist():
+        rle = instances.masks[row]
+        if depth is not None and depth.shape != (rle.height, rle.width):
+            raise InvalidInput(
+                "depth",
+                f"shape {(rle.height, rle.width)}, as the masks have",
+                f"{depth.shape}",
+                "Register the depth to the picture that the model saw.",
+            )
+        point, room = _deepest(rle, tried, keep_away)
+        if room >= cup_radius:
+            rows.append(row)
+            points.append(point)
+            rooms.append(min(room / cup_radius, _ROOM))
+    if not rows:
+        return None
+    value = instances.scores[rows] * np.asarray(rooms)
+    if depth is not None:
+        value = value * _heights(depth, points, cup_radius, layer)
+    best = int(value.argmax())
+    return rows[best], points[best]
+
+
+def _deepest(rle: Rle, tried: Collection[Point], keep_away: float) -> tuple[Point, float]:
+    """Return the inner point furthest from the mask's edge and that distance, px."""
+    mask = decode_mask(rle)
+    ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if ys.size == 0:
+        return (0.0, 0.0), 0.0
+    top, left = int(ys[0]), int(xs[0])
+    crop = mask[top : ys[-1] + 1, left : xs[-1] + 1].astype(np.uint8)
+    # A rim of background makes the edge of the picture an edge of the package: what lies beyond
+    # it was not seen.
+    ringed = cv2.copyMakeBorder(crop, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    distance = cv2.distanceTransform(ringed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    rows, columns = np.ogrid[: crop.shape[0], : crop.shape[1]]
+    for x, y in tried:
+        near = (columns + left - x) ** 2 + (rows + top - y) ** 2 < keep_away**2
+        distance = np.where(near, 0, distance)
+    row, column = np.unravel_index(int(distance.argmax()), distance.shape)
+    return (float(left + column), float(top + row)), float(distance[row, column])
+
+
+def _heights(
+    depth: Depth, points: list[Point], cup_radius: float, layer: float
+) -> NDArray[np.float64]:
+    """Return ``(len(points),)`` in 0..1: 1 for the topmost, less by e for each layer below it.
+
+    A package whose depth is a hole counts as being where the median candidate is.
+    """
+    reach = ceil(cup_radius)
+    metres = np.full(len(points), np.nan)
+    for i, (x, y) in enumerate(points):
+        rows = slice(max(int(y) - reach, 0), int(y) + reach + 1)
+        patch = depth[rows, max(int(x) - reach, 0) : int(x) + reach + 1]
+        known = patch[np.isfinite(patch) & (patch > 0)]
+        if known.size:
+            metres[i] = np.median(known)
+    if np.isnan(metres).all():
+        return np.ones(len(points))
+    metres = np.where(np.isnan(metres), np.nanmedian(metres), metres)
+    return np.asarray(np.exp((metres.min() - metres) / layer))

@@ -1,0 +1,128 @@
+"""The way of a model version: station, beta lines, fleet, done; or stopped, or rolled back."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from januscl.core import Answer, Cell, Conflict, InvalidInput, Release, Stage, StageReport, utc
+from januscl.core import new_id as make_id
+
+_NEXT = {Stage.STATION: Stage.BETA, Stage.BETA: Stage.FLEET, Stage.FLEET: Stage.DONE}
+
+
+def open_release(
+    model: str,
+    champion: str,
+    *,
+    beta_lines: Sequence[str],
+    at: datetime,
+    novelty: str | None = None,
+    id: str | None = None,
+) -> Release:
+    """Return a release at its first stage, the station.
+
+    Args:
+        model: Id of the challenger.
+        champion: Id of the model that runs now.
+        beta_lines: The lines that try it before the fleet does; one or more.
+        at: When, with a time zone.
+        novelty: Id of the novelty it is for.
+        id: Of the release; a new UUIDv7 when omitted.
+
+    Raises:
+        InvalidInput: The challenger is the champion, no beta line is named, or the time has no
+            zone.
+    """
+    if model == champion:
+        raise InvalidInput(
+            "challenger",
+            "another model than the champion",
+            f"{model} twice",
+            "Release the model that was trained, not the one that runs.",
+        )
+    if not beta_lines:
+        raise InvalidInput(
+            "beta lines",
+            "at least one line",
+            "none",
+            "Name one or two lines that try the model before the fleet does.",
+        )
+    at = utc(at, "opening of the release")
+    return Release(
+        id or make_id(at), model, champion, novelty, tuple(beta_lines), Stage.STATION, at
+    )
+
+
+def advance(release: Release, report: StageReport) -> Release:
+    """Return the release after a report of its present stage.
+
+    Pass leads to the next stage, fail stops it at the station and rolls it back later, and
+    inconclusive leaves it where it is, to collect more picks. Every report is kept.
+
+    Raises:
+        Conflict: The release has ended, or the report is of another stage.
+    """
+    if release.stage not in _NEXT:
+        raise Conflict(f"release {release.id} has ended ({release.stage}); open a new one")
+    if report.stage is not release.stage:
+        raise Conflict(
+            f"release {release.id} is at stage {release.stage}, the report is of {report.stage}; "
+            "report on the present stage"
+        )
+    stage = release.stage
+    if report.answer is Answer.PASS:
+        stage = _NEXT[stage]
+    elif report.answer is Answer.FAIL:
+        stage = Stage.STOPPED if stage is Stage.STATION else Stage.ROLLED_BACK
+    return replace(release, stage=stage, reports=(*release.reports, report))
+
+
+def who_runs(release: Release, cells: Sequence[Cell]) -> dict[str, str]:
+    """Return the id of the model that each robot should run at the release's stage.
+
+    The test station runs the challenger from the first stage on, the beta lines from the second,
+    all from the third. After a stop or a rollback all run the champion.
+
+    Raises:
+        InvalidInput: The stage has no cell to run on: no station, or an unknown beta line.
+    """
+    if release.stage is Stage.STATION and not any(cell.station for cell in cells):
+        raise InvalidInput(
+            f"cells of release {release.id}",
+            "a test station",
+            f"none among {[cell.robot for cell in cells]}",
+            "Mark the cell that no customer's order depends on with station=True.",
+        )
+    unknown = sorted(set(release.beta_lines) - {cell.line for cell in cells if not cell.station})
+    if unknown:
+        raise InvalidInput(
+            f"beta lines of release {release.id}",
+            f"lines among {sorted({cell.line for cell in cells if not cell.station})}",
+            f"{unknown}",
+            "Name lines that have robots.",
+        )
+    return {
+        cell.robot: release.model if _tries(release, cell) else release.champion for cell in cells
+    }
+
+
+def controls(release: Release, cells: Sequence[Cell]) -> tuple[str, ...]:
+    """Return the robots at work that run the champion now: what a guardrail compares with.
+
+    Empty when the whole fleet runs the challenger; compare with the champion's picks of the
+    stage before then.
+
+    Raises:
+        InvalidInput: As for `who_runs`.
+    """
+    runs = who_runs(release, cells)
+    return tuple(c.robot for c in cells if not c.station and runs[c.robot] == release.champion)
+
+
+def _tries(release: Release, cell: Cell) -> bool:
+    """Say whether this cell runs the challenger."""
+    if release.stage is Stage.STATION:
+        return cell.station
+    if release.stage is Stage.BETA:
+        return cell.station or cell.line in release.beta_lines
+    return release.stage in (Stage.FLEET, Stage.DONE)

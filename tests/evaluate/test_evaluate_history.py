@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+from drawn_piles import cuts, piles
+
+from januscl.core import InvalidInput, NotFound, Taxonomy
+from januscl.evaluate import average_precision, backward_transfer, forgetting, slice_table
+
+NAN = float("nan")
+
+
+def test_forgetting_is_the_fall_from_the_best_and_transfer_from_the_learning():
+    ap = [[0.6, NAN, NAN], [0.7, 0.5, NAN], [0.55, 0.6, 0.8]]
+    assert forgetting(ap) == pytest.approx(((0.7 - 0.55) + (0.5 - 0.6)) / 2)
+    assert backward_transfer(ap) == pytest.approx(((0.55 - 0.6) + (0.6 - 0.5)) / 2)
+
+
+def test_phases_that_learned_no_slice_count_as_history():
+    ap = [[0.6, 0.1], [0.7, 0.5], [0.6, 0.4]]
+    assert forgetting(ap) == pytest.approx(0.1)
+    assert backward_transfer(ap) == pytest.approx((0.0 - 0.1) / 2)
+
+
+@pytest.mark.parametrize(
+    "ap", [[[0.5]], [0.5, 0.6], [[0.5, 0.1, 0.2], [0.5, 0.6, 0.2]], [[0.5, 0.1], [NAN, 0.6]]]
+)
+def test_a_history_with_gaps_where_it_matters_is_refused(ap):
+    for metric in (forgetting, backward_transfer):
+        with pytest.raises(InvalidInput, match="AP matrix"):
+            metric(ap)
+
+
+def test_the_table_has_a_row_for_each_slice_and_each_kind_in_it():
+    taxonomy = Taxonomy().with_kind("box").with_kind("tube").with_kind("mailer")
+    truths = {"base": piles(0, 6), "late": piles(1, 5)}
+    predictions = {name: cuts(2, frames, 0.7) for name, frames in truths.items()}
+    rows = slice_table(truths, predictions, taxonomy)
+    assert [(r.slice, r.kind) for r in rows] == [
+        (s, k) for s in ("base", "late") for k in (None, "box", "tube", "mailer")
+    ]
+    whole = average_precision(truths["late"], predictions["late"])
+    assert (rows[4].ap, rows[4].frames) == (whole.ap, 5)
+    assert (
+        rows[4].truths
+        == sum(r.truths for r in rows[5:])
+        == np.sum([len(t) for t in truths["late"]])
+    )
+
+
+def test_the_table_wants_every_slice_and_every_name():
+    truths = {"base": piles(0, 2)}
+    with pytest.raises(InvalidInput, match=r"found none for \['base'\]"):
+        slice_table(truths, {}, Taxonomy())
+    with pytest.raises(NotFound):
+        slice_table(truths, truths, Taxonomy().with_kind("box"))

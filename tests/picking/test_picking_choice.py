@@ -1,0 +1,104 @@
+import time
+
+import numpy as np
+import pytest
+
+from januscl.core import Instances, InvalidInput, decode_mask, encode_mask
+from januscl.picking import choose_pick
+
+SIZE = (96, 128)
+
+
+def rectangle(left, top, width, height):
+    mask = np.zeros(SIZE, dtype=bool)
+    mask[top : top + height, left : left + width] = True
+    return mask
+
+
+def saw(masks, scores):
+    given = Instances.of_masks([encode_mask(m) for m in masks], [1] * len(masks))
+    return Instances(given.masks, given.boxes, np.asarray(scores, np.float32), given.labels)
+
+
+def test_the_cup_goes_to_the_deepest_inner_point_of_the_mask():
+    row, point = choose_pick(saw([rectangle(20, 30, 41, 21)], [0.9]))
+    assert row == 0
+    assert point[1] == 40
+    assert 30 <= point[0] <= 50
+
+
+def test_the_point_of_a_ring_lies_on_the_ring_and_not_in_its_hole():
+    mask = rectangle(20, 10, 70, 70) & ~rectangle(40, 30, 30, 30)
+    _, (x, y) = choose_pick(saw([mask], [0.9]))
+    assert mask[int(y), int(x)]
+
+
+def test_the_edge_of_the_picture_is_an_edge_of_the_package():
+    _, (x, _) = choose_pick(saw([rectangle(0, 20, 30, 50)], [0.9]))
+    assert 13 <= x <= 16
+
+
+def test_a_surer_package_goes_before_a_doubtful_one_of_the_same_size():
+    masks = [rectangle(5, 5, 40, 40), rectangle(60, 40, 40, 40)]
+    assert choose_pick(saw(masks, [0.95, 0.6]))[0] == 0
+    assert choose_pick(saw(masks, [0.6, 0.95]))[0] == 1
+
+
+def test_a_package_with_room_for_the_cup_goes_before_a_narrow_one():
+    masks = [rectangle(5, 5, 100, 12), rectangle(60, 40, 40, 40)]
+    assert choose_pick(saw(masks, [0.9, 0.8]))[0] == 1
+
+
+def test_the_topmost_package_goes_first_when_there_is_depth():
+    masks = [rectangle(5, 5, 40, 40), rectangle(60, 40, 40, 40)]
+    depth = np.full(SIZE, 1.0, dtype=np.float32)
+    depth[masks[1]] = 0.8
+    assert choose_pick(saw(masks, [0.95, 0.7]))[0] == 0
+    assert choose_pick(saw(masks, [0.95, 0.7]), depth)[0] == 1
+
+
+@pytest.mark.parametrize("hole", [0.0, np.nan, np.inf])
+def test_holes_in_the_depth_are_no_height(hole):
+    masks = [rectangle(5, 5, 40, 40), rectangle(60, 40, 40, 40)]
+    depth = np.full(SIZE, 0.9, dtype=np.float32)
+    depth[masks[1]] = hole
+    assert choose_pick(saw(masks, [0.9, 0.7]), depth)[0] == 0
+    assert choose_pick(saw(masks, [0.9, 0.7]), np.full(SIZE, hole, np.float32))[0] == 0
+
+
+def test_a_point_that_failed_just_before_is_left_alone():
+    seen = saw([rectangle(10, 10, 80, 30), rectangle(20, 60, 30, 20)], [0.9, 0.9])
+    row, first = choose_pick(seen)
+    _, second = choose_pick(seen, tried=[first], keep_away=15)
+    assert np.hypot(second[0] - first[0], second[1] - first[1]) >= 15
+    assert decode_mask(seen.masks[row])[int(second[1]), int(second[0])]
+    assert choose_pick(seen, tried=[first], keep_away=200) is None
+
+
+def test_nothing_is_picked_that_is_doubtful_too_small_for_the_cup_or_empty():
+    assert choose_pick(Instances.empty()) is None
+    assert choose_pick(saw([rectangle(5, 5, 40, 40)], [0.4])) is None
+    assert choose_pick(saw([rectangle(5, 5, 90, 8)], [0.9])) is None
+    assert choose_pick(saw([np.zeros(SIZE, dtype=bool)], [0.9])) is None
+
+
+def test_a_depth_of_another_size_is_refused():
+    with pytest.raises(InvalidInput, match=r"depth: expected shape \(96, 128\)"):
+        choose_pick(saw([rectangle(5, 5, 40, 40)], [0.9]), np.ones((4, 4), np.float32))
+
+
+def test_twelve_packages_are_weighed_within_two_milliseconds():
+    masks = []
+    for row in range(3):
+        for column in range(4):
+            mask = np.zeros((192, 192), dtype=bool)
+            mask[row * 60 + 5 : row * 60 + 60, column * 46 + 4 : column * 46 + 48] = True
+            masks.append(mask)
+    seen = saw(masks, np.linspace(0.95, 0.6, 12))
+    depth = np.full((192, 192), 0.8, dtype=np.float32)
+    times = []
+    for _ in range(20):
+        start = time.perf_counter()
+        choose_pick(seen, depth, tried=[(30.0, 30.0), (100.0, 90.0)])
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.002
