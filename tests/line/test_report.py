@@ -22,7 +22,7 @@ from januscl.line.report.page import heat_of, render
 from januscl.line.report.pictures import colour_of, data_uri, fit, overlay, tally
 from januscl.line.report.svg import interval_bar, standing
 from januscl.line.report.timeline import draw_timeline, kind_class, pack, spread
-from januscl.line.report.words import duration, sentence
+from januscl.line.report.words import duration, opening, sentence
 
 HOSTILE = "<script>alert('x')</script>\"'&{{ 7*7 }}"
 
@@ -170,7 +170,7 @@ def test_a_rollback_says_that_the_champion_runs_again_and_what_was_never_reached
 
 def test_the_sentence_counts_what_was_done_and_no_model_twice():
     assert sentence(demo_story()) == (
-        "Janus handed 2 faults to technicians, found 2 novelties and closed 1 of them, judged "
+        "Janus handed 2 faults to technicians, found 2 novelties, closed 1 of them, judged "
         "2 new models, brought 1 to the whole fleet and held back 2 that failed the test."
     )
 
@@ -196,7 +196,7 @@ def test_names_that_are_no_text_are_still_written(tmp_path):
 
 def test_an_overlay_tints_and_outlines_what_was_seen_and_leaves_the_rest_alone():
     image, truth = pile(1, (1, 7))
-    drawn = overlay(image, truth, 384, scores=False)
+    drawn = overlay(image, truth, 384)
     plain = fit(image, 384)
     changed = (drawn != plain).any(axis=2)
     inside = np.zeros((384, 384), bool)
@@ -229,6 +229,19 @@ def test_the_tally_wants_the_right_place_and_the_right_kind_and_counts_a_truth_o
     assert tally(twice, truth) == (1, 1)
     assert tally(Instances.empty(), truth) == (0, 0)
     assert tally(truth, Instances.empty()) == (0, 3)
+
+
+def test_what_the_model_did_not_find_is_outlined_in_white():
+    image, truth = pile(2, (1, 2, 7))
+    half_seen = truth.only(np.asarray([0, 1]))
+    told = overlay(image, half_seen, 384, truth)
+    untold = overlay(image, half_seen, 384)
+    changed = (told != untold).any(axis=2)
+    x0, y0, x1, y1 = (truth.boxes[2] * 2).astype(int)
+    assert (told[changed] == 255).all(axis=1).sum() > 50
+    changed[max(0, y0 - 6) : y1 + 6, max(0, x0 - 6) : x1 + 6] = False
+    assert not changed.any()
+    assert np.array_equal(overlay(image, truth, 384, truth), overlay(image, truth, 384))
 
 
 @pytest.mark.parametrize("shape", [(7, 3), (192, 192), (1200, 1600), (1, 900)])
@@ -326,3 +339,17 @@ def test_a_table_of_equal_values_is_drawn_in_one_deep_shade():
 )
 def test_a_length_of_time_is_told_in_its_largest_units(seconds, words):
     assert duration(timedelta(seconds=seconds)) == words
+
+
+def test_a_line_begins_with_a_capital_but_an_id_stays_as_it_is():
+    assert opening("base: AP fell") == "Base: AP fell"
+    assert opening("m-4c1d2a77 reaches the fleet") == "m-4c1d2a77 reaches the fleet"
+    assert opening("") == ""
+
+
+def test_marks_of_several_days_carry_their_date():
+    story = demo_story()
+    days = tuple(BEGIN + timedelta(days=i) for i in range(3))
+    day = Timeline("t", "v", days, (Series("s", (0.9, 0.8, 0.9)),), (Mark(at(25), "world", "x"),))
+    assert "15 Mar 07:00" in Page(render(replace(story, timeline=day))).text
+    assert "15 Mar" in draw_timeline(day, 900)

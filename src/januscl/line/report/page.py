@@ -84,6 +84,8 @@ def _environment() -> "Environment":
     )
     environment.filters.update(
         plain=words.plain,
+        opening=words.opening,
+        signed=words.signed,
         duration=words.duration,
         clock=words.clock,
         kind_class=timeline.kind_class,
@@ -108,8 +110,9 @@ def _crop(image: Image) -> str:
     return data_uri(image, _CROP)
 
 
-def _seen(image: Image, instances: Instances, scores: bool = True) -> str:
-    return data_uri(overlay(image, instances, _SEEN, scores), _SEEN)
+def _seen(comparison: Comparison, instances: Instances) -> str:
+    drawn = overlay(comparison.image, instances, _SEEN, comparison.truth)
+    return data_uri(drawn, _SEEN)
 
 
 def _told(comparison: Comparison, instances: Instances) -> str:

@@ -5,11 +5,13 @@ Colours come from the page's style sheet by class, so that they follow the reade
 
 from collections.abc import Sequence
 from html import escape
+from math import copysign, sqrt
 
 from januscl.core import SliceScore
 from januscl.line.report.pictures import colour_of
+from januscl.line.report.words import signed
 
-_BAR_WIDTH, _BAR_HEIGHT = 200.0, 26.0
+_BAR_WIDTH, _BAR_HEIGHT = 300.0, 26.0
 
 
 def element(name: str, *children: str, **attributes: str | float) -> str:
@@ -61,6 +63,9 @@ def standing(score: SliceScore) -> str:
 def interval_bar(score: SliceScore, reach: float) -> str:
     """Return the difference of AP with its interval, the zero line and the tolerated margin.
 
+    The scale is the square root of the difference to either side of zero: a loss of one point
+    stays visible beside a gain of forty.
+
     Args:
         score: The slice's score.
         reach: AP at either end of the axis; see `reach_of`.
@@ -68,20 +73,21 @@ def interval_bar(score: SliceScore, reach: float) -> str:
     middle, half = _BAR_WIDTH / 2, _BAR_WIDTH / 2 - 8
 
     def x(value: float) -> float:
-        return middle + half * max(-1.0, min(1.0, value / (reach or 1.0)))
+        return middle + half * copysign(sqrt(min(1.0, abs(value) / (reach or 1.0))), value)
 
     y = _BAR_HEIGHT / 2
-    low, high = x(score.low), x(score.high)
+    low, high, tolerated = x(score.low), x(score.high), x(-score.margin)
     parts = (
+        element("line", class_="axis", x1=8, x2=_BAR_WIDTH - 8, y1=y, y2=y),
         element("line", class_="zero", x1=middle, x2=middle, y1=2, y2=_BAR_HEIGHT - 2),
-        element("line", class_="margin", x1=x(-score.margin), x2=x(-score.margin), y1=4, y2=22),
-        element("rect", class_="range", x=low, y=y - 4, width=max(2, high - low), height=8, rx=4),
-        element("circle", class_="point", cx=x(score.delta), cy=y, r=5),
+        element("line", class_="margin", x1=tolerated, x2=tolerated, y1=2, y2=_BAR_HEIGHT - 2),
+        element("rect", class_="range", x=low, y=y - 5, width=max(2, high - low), height=10, rx=5),
+        element("circle", class_="point", cx=x(score.delta), cy=y, r=4),
     )
-    told = f"{score.delta:+.3f}, interval {score.low:+.3f} to {score.high:+.3f}"
+    told = f"{signed(score.delta)}, interval {signed(score.low)} to {signed(score.high)}"
     return element(
         "svg",
-        tooltip(f"{told}; tolerated: {-score.margin:+.3f}"),
+        tooltip(f"{told}; tolerated: {signed(-score.margin)}"),
         *parts,
         class_=f"interval {standing(score)}",
         viewBox=f"0 0 {_BAR_WIDTH:g} {_BAR_HEIGHT:g}",

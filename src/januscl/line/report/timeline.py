@@ -148,10 +148,10 @@ def _grid(plot: _Plot, ticks: int) -> Iterator[str]:
         yield text(f"{value:.0%}", class_="tick", x=plot.left - 8, y=y + 4, text_anchor="end")
     span = plot.end - plot.begin
     seconds = next((s for s in _STEPS if span / s <= ticks), _STEPS[-1])
-    form = "%d %b" if seconds >= 86400 else "%H:%M"
     moment = ceil(plot.begin / seconds) * seconds
     while moment <= plot.end:
         at = datetime.fromtimestamp(moment, UTC)
+        form = "%d %b" if moment % 86400 == 0 and span > 86400 else "%H:%M"
         x = min(max(plot.x(at), plot.left + 14), plot.right - 14)
         yield text(f"{at:{form}}", class_="tick", x=x, y=plot.bottom + 18, text_anchor="middle")
         moment += seconds

@@ -12,8 +12,18 @@ _HELD_BACK = (Stage.STOPPED, Stage.ROLLED_BACK)
 
 def plain(name: str) -> str:
     """Return a name of the code (``lamp_failed``) as words that begin a line (``Lamp failed``)."""
-    spaced = name.replace("_", " ").strip()
-    return spaced[:1].upper() + spaced[1:]
+    return opening(name.replace("_", " ").strip())
+
+
+def opening(words: str) -> str:
+    """Return words with a capital at their beginning, unless they begin with an id or a figure."""
+    first = words.split(" ", 1)[0].rstrip(",:;.")
+    return words[:1].upper() + words[1:] if first.isalpha() else words
+
+
+def signed(value: float) -> str:
+    """Return a difference of AP with its sign, a true minus where it fell."""
+    return f"{value:+.3f}".replace("-", "−")
 
 
 def duration(length: timedelta) -> str:
@@ -54,8 +64,9 @@ def sentence(story: Story) -> str:
     if story.tickets:
         deeds.append(f"handed {count(len(story.tickets), 'fault')} to technicians")
     if story.novelties:
-        tail = f" and closed {closed} of them" if closed else ""
-        deeds.append(f"found {count(len(story.novelties), 'novelty', 'novelties')}{tail}")
+        deeds.append(f"found {count(len(story.novelties), 'novelty', 'novelties')}")
+    if closed:
+        deeds.append(f"closed {closed} of them")
     if story.verdicts:
         deeds.append(f"judged {count(len(story.verdicts), 'new model')}")
     if done:
