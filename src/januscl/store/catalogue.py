@@ -1,0 +1,83 @@
+"""The catalogue: all state that decides anything, in transactions."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from januscl.store.database import Database, Door
+from januscl.store.journal import Audit, Rejects
+from januscl.store.labelling import Labels, LabelTasks
+from januscl.store.learning import Aliases, Decks, Models, Releases, Slices, Verdicts
+from januscl.store.migrations import migrate
+from januscl.store.observing import Cells, Observations
+from januscl.store.triaging import Campaigns, Events, Novelties, Tickets
+
+
+class Transaction:
+    """The groups of the catalogue, one attribute for each word.
+
+    What is written through one `Transaction` that `Catalogue.transaction` gives is kept
+    together or not at all.
+    """
+
+    def __init__(self, door: Door) -> None:
+        self.cells = Cells(door)
+        self.observations = Observations(door)
+        self.events = Events(door)
+        self.tickets = Tickets(door)
+        self.novelties = Novelties(door)
+        self.campaigns = Campaigns(door)
+        self.label_tasks = LabelTasks(door)
+        self.labels = Labels(door)
+        self.decks = Decks(door)
+        self.slices = Slices(door)
+        self.models = Models(door)
+        self.aliases = Aliases(door)
+        self.verdicts = Verdicts(door)
+        self.releases = Releases(door)
+        self.audit = Audit(door)
+        self.rejects = Rejects(door)
+
+
+class Catalogue(Transaction):
+    """A catalogue in a SQLite file (or, by its URL, another SQL database).
+
+    Each call is a transaction of its own, durable when it returns. Opening brings the tables to
+    the newest form. Safe for threads and for any number of processes.
+
+    Args:
+        url_or_path: A path, or an SQLAlchemy URL.
+
+    Raises:
+        Conflict: It was written by a newer program than this one.
+        IntegrityError: The file is damaged, or no database.
+        StorageFull: There is no room.
+    """
+
+    def __init__(self, url_or_path: str | Path) -> None:
+        self._database = Database(url_or_path)
+        migrate(self._database)
+        super().__init__(Door(self._database))
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Give the groups bound to one transaction; an exception undoes all of it.
+
+        Write only through what it gives: ``with catalogue.transaction() as tx``.
+
+        Raises:
+            Conflict: This thread has a transaction open already.
+        """
+        with self._database.write() as connection:
+            yield Transaction(Door(self._database, connection))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

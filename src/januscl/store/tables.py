@@ -1,0 +1,248 @@
+"""The tables of the catalogue, one for each word that has a state or a history.
+
+Changing a table here takes a new file in ``migrations/versions``; a test holds the two together.
+Nothing in it is SQLite's alone: JSON columns and UTC times exist in PostgreSQL as well.
+"""
+
+from typing import Any
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, Text
+
+from januscl.store.types import Digest, Json, Name, Real, UtcTime, Whole
+
+metadata = MetaData()
+
+
+def _must(name: str, kind: Any) -> Column[Any]:
+    return Column(name, kind, nullable=False)
+
+
+def _seq() -> Column[int]:
+    return Column("seq", Integer, primary_key=True, autoincrement=True)
+
+
+cells = Table(
+    "cells",
+    metadata,
+    Column("robot", Name, primary_key=True),
+    Column("camera", Name, nullable=False, unique=True),
+    _must("line", Name),
+    _must("site", Name),
+    _must("station", Boolean),
+)
+
+observations = Table(
+    "observations",
+    metadata,
+    Column("id", Name, primary_key=True),
+    _must("robot", Name),
+    _must("camera", Name),
+    _must("at", UtcTime),
+    _must("height", Whole),
+    _must("width", Whole),
+    _must("model", Name),
+    _must("instances", Json),
+    Column("image", Digest),
+    Column("embeddings", Digest),
+    Index("observations_by_time", "at", "id"),
+    Index("observations_by_camera", "camera", "at"),
+    Index("observations_by_robot", "robot", "at"),
+)
+
+# Apart from observations, because an outcome may arrive before the observation it belongs to.
+picks = Table(
+    "picks",
+    metadata,
+    Column("observation", Name, primary_key=True),
+    Column("instance", Whole),
+    Column("x", Real),
+    Column("y", Real),
+    _must("outcome", Name),
+    _must("at", UtcTime),
+    Index("picks_by_outcome", "outcome"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Name, primary_key=True),
+    _must("observation", Name),
+    _must("camera", Name),
+    _must("robot", Name),
+    _must("at", UtcTime),
+    _must("kind", Name),
+    _must("cause", Name),
+    _must("signals", Json),
+    _must("instances", Json),
+    Column("outcome", Name),
+    Index("events_by_time", "at", "id"),
+    Index("events_by_camera", "camera", "at"),
+    Index("events_by_observation", "observation"),
+)
+
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("id", Name, primary_key=True),
+    _must("camera", Name),
+    _must("robot", Name),
+    _must("cause", Name),
+    _must("began", UtcTime),
+    _must("opened", UtcTime),
+    Column("closed", UtcTime),
+    _must("severity", Real),
+    _must("evidence", Text),
+    Column("before", Digest),
+    Column("after", Digest),
+    Index("tickets_by_camera", "camera", "began"),
+)
+
+novelties = Table(
+    "novelties",
+    metadata,
+    Column("id", Name, primary_key=True),
+    _must("name", Name),
+    _must("state", Name),
+    _must("first_seen", UtcTime),
+    _must("last_seen", UtcTime),
+    _must("instances", Whole),
+    _must("robots", Json),
+    _must("cost_expected", Real),
+    _must("cost_low", Real),
+    _must("cost_high", Real),
+    Column("kind", Whole),
+)
+
+# One instance belongs to at most one novelty.
+novelty_members = Table(
+    "novelty_members",
+    metadata,
+    Column("observation", Name, primary_key=True),
+    Column("instance", Whole, primary_key=True, autoincrement=False),
+    Column("novelty", Name, ForeignKey("novelties.id"), nullable=False),
+    Index("members_by_novelty", "novelty"),
+)
+
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("id", Name, primary_key=True),
+    Column("novelty", Name, ForeignKey("novelties.id"), nullable=False),
+    _must("quota", Whole),
+    _must("opened", UtcTime),
+    _must("expires", UtcTime),
+    _must("frames", Json),
+)
+
+label_tasks = Table(
+    "label_tasks",
+    metadata,
+    _seq(),
+    Column("id", Name, nullable=False, unique=True),
+    _must("observation", Name),
+    Column("novelty", Name, ForeignKey("novelties.id")),
+    _must("image", Digest),
+    _must("proposals", Json),
+    _must("done", Boolean),
+    Index("label_tasks_by_state", "done", "novelty"),
+)
+
+labels = Table(
+    "labels",
+    metadata,
+    _seq(),
+    _must("observation", Name),
+    _must("annotator", Name),
+    _must("at", UtcTime),
+    _must("digest", Digest),
+    _must("truth", Json),
+    Index("labels_once", "observation", "annotator", "digest", unique=True),
+)
+
+decks = Table(
+    "decks",
+    metadata,
+    _seq(),
+    Column("id", Name, nullable=False, unique=True),
+    Column("parent", Name),
+    _must("manifest", Json),
+)
+
+slices = Table(
+    "slices",
+    metadata,
+    _seq(),
+    Column("name", Name, nullable=False, unique=True),
+    _must("id", Name),
+    Column("novelty", Name),
+    _must("items", Json),
+)
+
+models = Table(
+    "models",
+    metadata,
+    _seq(),
+    Column("id", Name, nullable=False, unique=True),
+    _must("weights", Digest),
+    _must("taxonomy", Json),
+    Column("parent", Name),
+    Column("deck", Name),
+    _must("made", UtcTime),
+    _must("card", Json),
+)
+
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("name", Name, primary_key=True),
+    Column("model", Name, ForeignKey("models.id"), nullable=False),
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    _seq(),
+    _must("model", Name),
+    _must("champion", Name),
+    _must("at", UtcTime),
+    _must("answer", Name),
+    _must("reasons", Json),
+    _must("slices", Json),
+    Index("verdicts_by_model", "model"),
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    _seq(),
+    Column("id", Name, nullable=False, unique=True),
+    Column("model", Name, ForeignKey("models.id"), nullable=False),
+    Column("champion", Name, ForeignKey("models.id"), nullable=False),
+    Column("novelty", Name, ForeignKey("novelties.id")),
+    _must("beta_lines", Json),
+    _must("stage", Name),
+    _must("opened", UtcTime),
+    _must("reports", Json),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _seq(),
+    _must("at", UtcTime),
+    _must("actor", Name),
+    _must("action", Name),
+    _must("subject", Name),
+    _must("detail", Json),
+    Index("audit_by_subject", "subject"),
+)
+
+rejects = Table(
+    "rejects",
+    metadata,
+    _seq(),
+    _must("at", UtcTime),
+    _must("thing", Text),
+    _must("reason", Text),
+    Column("blob", Digest),
+)

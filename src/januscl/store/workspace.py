@@ -1,0 +1,190 @@
+"""One folder for all that Janus keeps: catalogue, blobs, and models laid out as files."""
+
+import io
+import json
+import os
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from januscl.core import Conflict, Frame, Image, IntegrityError, NotFound, Observation
+from januscl.core.pictures import decode_image, encode_png
+from januscl.core.wire import canonical
+from januscl.store.blobs import LocalBlobs, check_digest, no_room
+from januscl.store.catalogue import Catalogue
+
+_MARK = "janus-workspace.json"
+_FORMAT = 1
+
+
+class Workspace:
+    """A catalogue and its blobs, opened together. Make it with `Workspace.open`.
+
+    Attributes:
+        folder: Where it is.
+        catalogue: State that decides anything.
+        blobs: Pictures, labels, arrays and weights, under the SHA-256 of their content.
+    """
+
+    def __init__(self, folder: Path, catalogue: Catalogue, blobs: LocalBlobs) -> None:
+        self.folder = folder
+        self.catalogue = catalogue
+        self.blobs = blobs
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Self:
+        """Open a workspace, or make one in a folder that is empty or does not exist.
+
+        Raises:
+            Conflict: The folder holds something else, or a newer program's workspace.
+            StorageFull: There is no room.
+        """
+        folder = Path(folder).resolve()
+        _claim(folder)
+        blobs = LocalBlobs(folder / "blobs")
+        (folder / "models").mkdir(exist_ok=True)
+        return cls(folder, Catalogue(folder / "catalogue.sqlite"), blobs)
+
+    def close(self) -> None:
+        """Close the catalogue's connections."""
+        self.catalogue.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def put_image(self, image: Image) -> str:
+        """Keep a picture ``(H, W, 3) uint8`` RGB as PNG, lossless, and return its digest."""
+        return self.blobs.put(encode_png(image))
+
+    def get_image(self, digest: str) -> Image:
+        """Return the picture ``(H, W, 3) uint8`` RGB."""
+        return decode_image(self.blobs.get(digest), f"picture {digest[:12]}")
+
+    def put_json(self, value: Any) -> str:
+        """Keep a JSON value in its canonical text and return its digest."""
+        return self.blobs.put(canonical(value))
+
+    def get_json(self, digest: str) -> Any:
+        """Return the JSON value."""
+        return json.loads(self.blobs.get(digest))
+
+    def put_array(self, array: NDArray[Any]) -> str:
+        """Keep an array of numbers of any shape as npy and return its digest."""
+        out = io.BytesIO()
+        np.save(out, np.asarray(array, order="C"), allow_pickle=False)
+        return self.blobs.put(out.getvalue())
+
+    def get_array(self, digest: str) -> NDArray[Any]:
+        """Return the array. Nothing in it is unpickled.
+
+        Raises:
+            IntegrityError: The blob is no array.
+        """
+        try:
+            array: NDArray[Any] = np.load(io.BytesIO(self.blobs.get(digest)), allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise IntegrityError(f"blob {digest} is no array of numbers: {error}") from error
+        return array
+
+    def keep(self, observation: Observation, *, pixels: bool = True) -> bool:
+        """Keep an observation with its embeddings, and its picture if ``pixels``.
+
+        Return whether it is new; see `Observations.add`. Depth is not kept.
+        """
+        seen = observation.instances
+        image = self.put_image(observation.frame.image) if pixels else None
+        arrays = {"instances": seen.embeddings, "frame": seen.frame_embedding}
+        given = {name: array for name, array in arrays.items() if array is not None}
+        embeddings = None
+        if given:
+            out = io.BytesIO()
+            np.savez(out, allow_pickle=False, **given)
+            embeddings = self.blobs.put(out.getvalue())
+        return self.catalogue.observations.add(observation, image, embeddings)
+
+    def observation(self, id: str) -> Observation:
+        """Return an observation as it was kept, pixels and embeddings included.
+
+        Raises:
+            NotFound: It is not in the catalogue, or its picture was not kept.
+        """
+        row = self.catalogue.observations.get(id)
+        if row.image is None:
+            raise NotFound(f"the picture of observation {id} was not kept; ask for its row alone")
+        frame = Frame(self.get_image(row.image), row.camera, row.robot, row.at)
+        seen = row.instances
+        if row.embeddings is not None:
+            with np.load(io.BytesIO(self.blobs.get(row.embeddings)), allow_pickle=False) as arrays:
+                seen = replace(
+                    seen,
+                    embeddings=arrays.get("instances"),
+                    frame_embedding=arrays.get("frame"),
+                )
+        return Observation(id, frame, seen, row.model, row.pick)
+
+    def model_file(self, weights: str) -> Path:
+        """Return the path of a safetensors file with these weights, for programs that want one.
+
+        Args:
+            weights: The weights' digest; see `januscl.core.ModelVersion.weights`.
+        """
+        check_digest(weights, "weights")
+        path = self.folder / "models" / f"{weights}.safetensors"
+        if not path.is_file() or sha256(path.read_bytes()).hexdigest() != weights:
+            _write(path, self.blobs.get(weights))
+        return path
+
+
+def _claim(folder: Path) -> None:
+    """Make the folder ours, or refuse it."""
+    mark = folder / _MARK
+    if mark.is_file():
+        _check_mark(mark)
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        # Another process may be making the same workspace at this moment: its mark comes first.
+        if not mark.is_file():
+            raise Conflict(
+                f"{folder} holds something that is not a Janus workspace. Name an empty or new "
+                "folder, or one that Janus made."
+            )
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise no_room(error, str(folder)) from error
+    _write(mark, canonical({"format": _FORMAT, "what": "a Janus workspace"}))
+
+
+def _check_mark(mark: Path) -> None:
+    try:
+        found = json.loads(mark.read_bytes())["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"{mark} is damaged: {error!r}. Restore it from a backup.") from error
+    if found != _FORMAT:
+        raise Conflict(
+            f"{mark.parent} is a workspace of format {found}; this program knows format {_FORMAT}. "
+            "Install a newer januscl."
+        )
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file so that it is seen whole or not at all."""
+    staged = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        with staged.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(staged, path)
+    except OSError as error:
+        staged.unlink(missing_ok=True)
+        raise no_room(error, str(path)) from error
