@@ -64,7 +64,8 @@ def gate(
         target: Name of the slice that the challenger was trained for; None to ask only that
             nothing is lost.
         margin: How much worse the challenger could still be on an old slice, AP in 0..1. On
-            slices of 40 frames the noise alone is one to two points.
+            slices of 40 frames chance alone is about two points, so a smaller margin asks for
+            larger slices.
         tolerated_drop: How much worse it may measure on an old slice, AP in 0..1.
         min_gain: How much better it must measure on the target, AP in 0..1.
         confidence: Of the one-sided bounds, 0.5..1.
