@@ -1,0 +1,137 @@
+"""The categories and annotations of a COCO file, each checked on its own."""
+
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+
+import numpy as np
+
+from januscl.annotate.coco_set import CocoPicture, RejectLog
+from januscl.annotate.outline import rle_of_polygon
+from januscl.core import InvalidInput, Kind, Rle, Taxonomy
+from januscl.core.wire import rle_from_json
+
+Key = int | str
+"""What COCO files use as ids."""
+
+_HIGHEST_ID = 2**31 - 1
+
+
+def is_key(value: Any) -> TypeGuard[Key]:
+    """Say whether a JSON value can be an id."""
+    return isinstance(value, int | str) and not isinstance(value, bool)
+
+
+def kinds_of(
+    document: Mapping[str, Any], taxonomy: Taxonomy, log: RejectLog
+) -> tuple[dict[Key, int], Taxonomy]:
+    """Return the class id of each category id, and the taxonomy with the new kinds added."""
+    entries = [c for c in document["categories"] if isinstance(c, dict)]
+    used = {
+        a.get("category_id")
+        for a in document["annotations"]
+        if isinstance(a, dict) and is_key(a.get("category_id"))
+    }
+    above = [(c.get("name"), c.get("supercategory")) for c in entries]
+    parents = {parent for name, parent in above if isinstance(parent, str) and parent != name}
+    kinds: dict[Key, int] = {}
+    for index, entry in enumerate(document["categories"]):
+        key = entry.get("id") if isinstance(entry, dict) else None
+        name = entry.get("name") if isinstance(entry, dict) else None
+        if not is_key(key) or not isinstance(name, str) or not name.strip():
+            log.add(f"category [{index}]", f"expected an id and a name, found {entry!r:.80}")
+            continue
+        if key in kinds:
+            log.add(f"category {key!r} [{index}]", "its id stands twice; the first one is kept")
+            continue
+        if key not in used and (key == 0 or name in parents):
+            continue
+        kinds[key], taxonomy = _kind(taxonomy, key, name.strip().lower(), entry)
+    return kinds, taxonomy
+
+
+def _kind(
+    taxonomy: Taxonomy, key: Key, name: str, entry: Mapping[str, Any]
+) -> tuple[int, Taxonomy]:
+    if taxonomy.has(name):
+        return taxonomy.named(name).id, taxonomy
+    taken = {kind.id for kind in taxonomy}
+    free = isinstance(key, int) and 1 <= key <= _HIGHEST_ID and key not in taken
+    id = int(key) if free else max(taken, default=0) + 1
+    shape = entry.get("shape")
+    kind = Kind(
+        id, name, shape if isinstance(shape, str) else "unknown", entry.get("retired") is True
+    )
+    return id, Taxonomy((*taxonomy.kinds, kind))
+
+
+def masks_of_pictures(
+    document: Mapping[str, Any],
+    pictures: Mapping[Key, CocoPicture | None],
+    kinds: Mapping[Key, int],
+    log: RejectLog,
+) -> dict[Key, list[tuple[Rle, int]]]:
+    """Return the masks and class ids by picture, in the order of the file."""
+    found: dict[Key, list[tuple[Rle, int]]] = {key: [] for key in pictures}
+    seen: set[Key] = set()
+    for index, entry in enumerate(document["annotations"]):
+        if not isinstance(entry, dict):
+            log.add(f"annotation [{index}]", f"expected an object, found {entry!r:.80}")
+            continue
+        id, image, category = (entry.get(k) for k in ("id", "image_id", "category_id"))
+        thing = f"annotation {id!r}" if is_key(id) else f"annotation [{index}]"
+        if is_key(id) and id in seen:
+            log.add(f"{thing} [{index}]", "its id stands twice; the first one is kept")
+        elif not is_key(image) or image not in pictures:
+            log.add(thing, f"there is no image with the id {image!r:.40}")
+        elif not is_key(category) or category not in kinds:
+            log.add(thing, f"there is no category with the id {category!r:.40}")
+        elif entry.get("iscrowd") not in (0, None, False):
+            log.add(thing, "it is a crowd region, which covers packages that nobody outlined")
+        elif (picture := pictures[image]) is not None:
+            rle = _mask(entry.get("segmentation"), picture, thing, log)
+            if rle is not None:
+                found[image].append((rle, kinds[category]))
+        if is_key(id):
+            seen.add(id)
+    return found
+
+
+def _mask(value: Any, picture: CocoPicture, thing: str, log: RejectLog) -> Rle | None:
+    size = (picture.height, picture.width)
+    try:
+        if isinstance(value, dict):
+            rle = rle_from_json(value, thing)
+            if (rle.height, rle.width) != size or rle.area == 0:
+                raise InvalidInput(
+                    thing,
+                    f"a mask of size {size[0]}x{size[1]} with pixels in it",
+                    f"{rle.height}x{rle.width} with {rle.area}",
+                    "It belongs to another picture, or is empty.",
+                )
+            return rle
+        if not isinstance(value, list) or not value:
+            raise InvalidInput(
+                thing,
+                "polygons or run lengths as segmentation",
+                f"{value!r:.60}",
+                "A box alone is no mask; outline the package.",
+            )
+        return rle_of_polygon([_points(part, thing) for part in value], *size, thing)
+    except InvalidInput as error:
+        log.add(thing, str(error))
+        return None
+
+
+def _points(part: Any, thing: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    numbers = isinstance(part, list) and all(type(v) in (int, float) for v in part)
+    if not numbers or len(part) < 6 or len(part) % 2:
+        raise InvalidInput(
+            thing,
+            "polygons as lists of x, y, x, y, ... with three or more points",
+            f"{part!r:.60}",
+            "It is degenerate or damaged; outline the package again.",
+        )
+    try:
+        return np.asarray(part, dtype=np.float64).reshape(-1, 2)
+    except OverflowError as error:
+        raise InvalidInput(thing, "coordinates in px", str(error), "Draw it again.") from error

@@ -1,0 +1,149 @@
+"""COCO in: whatever is sound is taken over, whatever is not becomes a reject with its reason."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from januscl.annotate.coco_entries import Key, is_key, kinds_of, masks_of_pictures
+from januscl.annotate.coco_set import CocoPicture, CocoSet, RejectLog
+from januscl.core import InvalidInput, JanusError, NotFound, Taxonomy
+from januscl.core.pictures import read_image
+
+
+def read_coco(
+    json_path: Path,
+    images: Path | None = None,
+    taxonomy: Taxonomy | None = None,
+    split: str = "",
+    progress: Callable[[int, int], None] | None = None,
+) -> CocoSet:
+    """Read a COCO instance-segmentation file and check every picture and annotation in it.
+
+    Each picture is decoded once to know that it is whole and of the size that the file says.
+    Masks come from polygons (see `rle_of_polygon`) or run lengths; boxes come from the masks.
+    Crowd regions are rejected, as a gripper cannot pick one.
+
+    Args:
+        json_path: The file.
+        images: Folder of the pictures; beside the file or in its ``images`` folder when omitted.
+        taxonomy: Kinds that are known already. A category of a known name gets that kind's id; a
+            new one keeps its own id if that is free and above 0, else the next free one. Names
+            are compared in lower case. Category 0 and categories that others name as their
+            supercategory are left out when nothing is annotated with them.
+        split: Set as the pictures' split, and put before file names that serve as ids.
+        progress: Called with the pictures done and their number.
+
+    Raises:
+        NotFound: There is no such file.
+        InvalidInput: It is no COCO file.
+    """
+    document = _load(json_path)
+    log = RejectLog(str(json_path))
+    kinds, known = kinds_of(document, taxonomy or Taxonomy(), log)
+    folders = [images] if images is not None else [json_path.parent, json_path.parent / "images"]
+    pictures = _pictures(document, folders, split, log, progress)
+    masks = masks_of_pictures(document, pictures, kinds, log)
+    filled = [
+        replace(
+            picture,
+            masks=tuple(rle for rle, _ in masks[key]),
+            labels=tuple(kind for _, kind in masks[key]),
+        )
+        for key, picture in pictures.items()
+        if picture is not None
+    ]
+    return CocoSet(known, tuple(filled), tuple(log.rejects))
+
+
+def _load(path: Path) -> Mapping[str, Any]:
+    thing, parts = f"COCO file {path}", ("images", "annotations", "categories")
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise NotFound(f"{thing} does not exist; check the path") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise InvalidInput(
+            thing, "JSON text", str(error)[:120], "It is damaged or no JSON; export it again."
+        ) from error
+    if not isinstance(value, dict) or any(not isinstance(value.get(p), list) for p in parts):
+        found = ", ".join(map(str, list(value)[:8])) if isinstance(value, dict) else type(value)
+        raise InvalidInput(
+            thing,
+            f"an object with the lists {', '.join(parts)}",
+            f"{found}"[:120] or "an empty object",
+            "Export it as COCO instance segmentation.",
+        )
+    return value
+
+
+def _pictures(
+    document: Mapping[str, Any],
+    folders: Sequence[Path],
+    split: str,
+    log: RejectLog,
+    progress: Callable[[int, int], None] | None,
+) -> dict[Key, CocoPicture | None]:
+    """Return the pictures by the id that annotations use; None for one that was rejected."""
+    entries = document["images"]
+    annotated = Counter(
+        a["image_id"]
+        for a in document["annotations"]
+        if isinstance(a, dict) and is_key(a.get("image_id"))
+    )
+    pictures: dict[Key, CocoPicture | None] = {}
+    names: set[str] = set()
+    for index, entry in enumerate(entries):
+        if progress is not None:
+            progress(index, len(entries))
+        key = entry.get("id") if isinstance(entry, dict) else None
+        if not is_key(key):
+            log.add(f"image [{index}]", f"expected an object with an id, found {entry!r:.80}")
+            continue
+        if key in pictures:
+            log.add(f"image {key!r} [{index}]", "its id stands twice; the first one is kept")
+            continue
+        try:
+            picture = _picture(entry, folders, split)
+            if picture.id in names:
+                raise InvalidInput(
+                    picture.id, "each picture once", "it twice", "Remove one of the two entries."
+                )
+            names.add(picture.id)
+            pictures[key] = picture
+        except JanusError as error:
+            lost = f" Its {annotated[key]} annotations go with it." if annotated[key] else ""
+            log.add(f"image {key!r}", f"{error}{lost}")
+            pictures[key] = None
+    if progress is not None:
+        progress(len(entries), len(entries))
+    return pictures
+
+
+def _picture(entry: Mapping[str, Any], folders: Sequence[Path], split: str) -> CocoPicture:
+    name, observation = entry.get("file_name"), entry.get("observation")
+    inside = isinstance(name, str) and name not in ("", ".") and "\0" not in name
+    if not inside or PurePosixPath(str(name)).is_absolute() or ".." in Path(str(name)).parts:
+        raise InvalidInput(
+            "file_name", "a path inside the set's folder", f"{name!r:.80}", "Mend the entry."
+        )
+    places = [folder / str(name) for folder in folders]
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
+        raise NotFound(f"picture {name} is neither at {' nor at '.join(map(str, places))}")
+    height, width = read_image(path).shape[:2]
+    stated = (entry.get("height", height), entry.get("width", width))
+    if stated != (height, width):
+        raise InvalidInput(
+            str(name),
+            f"the size {stated[0]}x{stated[1]} that the COCO file states",
+            f"{height}x{width}",
+            "The picture was resized or turned after it was annotated.",
+        )
+    if isinstance(observation, str) and observation:
+        id = observation
+    else:
+        id = f"{split}/{name}" if split else str(name)
+    return CocoPicture(id, path, height, width, (), (), split)
