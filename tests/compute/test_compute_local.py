@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from januscl.compute import LocalExecutor
-from januscl.core import Conflict, JobFailed, NotFound
+from januscl.core import Conflict, JobFailed, NotFound, StorageFull
 from januscl.core.contracts import check_executor
 
 WORK = """
@@ -232,6 +232,25 @@ def test_keys_of_any_text_are_kept_apart_and_stay_in_the_folder(executor, work):
     }
     assert len(jobs) == 4
     assert all((work / "jobs" / job / "work.json").is_file() for job in jobs)
+
+
+def test_a_full_disk_starts_nothing_and_says_so(work):
+    folder = work / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        executor = LocalExecutor(folder)
+        arguments = {"path": str(work / "runs"), "value": "x" * 100_000}
+        with pytest.raises(StorageFull, match="no room"):
+            executor.submit("fleet_work:count", arguments, key="large")
+        arguments["value"] = "x"
+        job = executor.submit("fleet_work:count", arguments, key="large")
+        assert executor.wait(job, timeout=30) == "x"
+        assert (work / "runs").read_text() == "ran\n"
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.mark.parametrize("job", ["", "..", "../jobs", "no-such-job"])

@@ -41,15 +41,17 @@ class Transaction:
 
 
 class Catalogue(Transaction):
-    """A catalogue in a SQLite file (or, by its URL, another SQL database).
+    """A catalogue in a SQLite file (or, by its URL, in PostgreSQL).
 
     Each call is a transaction of its own, durable when it returns. Opening brings the tables to
     the newest form. Safe for threads and for any number of processes.
 
     Args:
-        url_or_path: A path, or an SQLAlchemy URL.
+        url_or_path: A path, or a URL of SQLAlchemy for SQLite or PostgreSQL.
 
     Raises:
+        InvalidInput: It is the URL of another kind of database.
+        MissingDependency: The database's driver is not installed.
         Conflict: It was written by a newer program than this one.
         IntegrityError: The file is damaged, or no database.
         StorageFull: There is no room.

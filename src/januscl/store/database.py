@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Table, create_engine, event, inspect, make_url
+from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.exc import IntegrityError as ConstraintError
 
 from januscl.core import (
@@ -32,15 +32,16 @@ class Database:
     """Connections to one catalogue, and the only place that begins transactions.
 
     Args:
-        url: ``sqlite:///path`` or another SQLAlchemy URL, or the path of a SQLite file.
+        url: ``sqlite:///path`` or a PostgreSQL URL of SQLAlchemy, or the path of a SQLite file.
+
+    Raises:
+        InvalidInput: It is the URL of another kind of database.
+        MissingDependency: The database's driver is not installed.
     """
 
     def __init__(self, url: str | Path) -> None:
         self.url = str(url) if "://" in str(url) else f"sqlite:///{Path(url).resolve()}"
-        try:
-            self.engine = create_engine(self.url, json_serializer=_json)
-        except ModuleNotFoundError as error:
-            raise MissingDependency(f"{self.name} needs {error.name}: pip install it") from error
+        self.engine = _engine(self.url)
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _set_up_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
@@ -122,7 +123,8 @@ def insert_once(
     """Insert a row unless one with the same ``key`` columns is there; say whether it was."""
     statement = _insert(connection, table).values(row)
     statement = statement.on_conflict_do_nothing(index_elements=list(key))
-    return connection.execute(statement.inline()).rowcount > 0
+    done = connection.execute(statement.inline().execution_options(preserve_rowcount=True))
+    return done.rowcount > 0
 
 
 def upsert(connection: Connection, table: Table, key: tuple[str, ...], row: dict[str, Any]) -> None:
@@ -143,8 +145,30 @@ def has_table(connection: Connection, name: str) -> bool:
     return bool(inspect(connection).has_table(name))
 
 
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+            raise ArgumentError(f"a database of kind {parsed.get_backend_name()}")
+        return create_engine(parsed, json_serializer=_json)
+    except ModuleNotFoundError as error:
+        raise MissingDependency(f"{parsed!r} needs {error.name}: pip install it") from error
+    except ArgumentError as error:
+        raise InvalidInput(
+            "catalogue",
+            "a path, or a URL that begins with sqlite:/// or postgresql+psycopg://",
+            str(error),
+            "Name a SQLite file if in doubt.",
+        ) from error
+
+
 def _json(value: Any) -> str:
-    return json.dumps(value, allow_nan=False, ensure_ascii=False, default=_plain)
+    try:
+        return json.dumps(value, allow_nan=False, ensure_ascii=False, default=_plain)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(
+            "catalogue row", "finite numbers and plain JSON values", str(error), "Convert it first."
+        ) from error
 
 
 def _plain(value: Any) -> Any:
@@ -181,7 +205,7 @@ def _translated(error: SQLAlchemyError, name: str) -> Exception:
         return _driver_error(cause, name) or error
     if isinstance(cause, ValueError | TypeError):
         return InvalidInput(
-            "catalogue row", "finite numbers and plain JSON values", str(cause), "Convert it first."
+            "catalogue row", "values of the types of core's words", str(cause), "Convert it first."
         )
     return error
 
