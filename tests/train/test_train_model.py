@@ -12,7 +12,7 @@ from januscl.train import CompactModel, Naive, Settings, fit
 @pytest.fixture(scope="module")
 def trained(kinds):
     model = CompactModel.new(kinds, input_px=64)
-    settings = Settings(steps=60, batch=4, lr=2e-3, threads=1, frozen_norm=False)
+    settings = Settings(steps=45, batch=4, lr=2e-3, threads=1, frozen_norm=False)
     return fit(model, [draw(i) for i in range(24)], [], Naive(), settings).model
 
 

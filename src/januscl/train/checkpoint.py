@@ -1,13 +1,20 @@
 """A training run on disk: weights, optimizer and losses so far, in one safetensors file."""
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
-from januscl.core import Conflict
-from januscl.train.weights import Tensors, fill, read_tensors, write_tensors
+from januscl.core import Conflict, LabelledFrame
+from januscl.core.wire import digest_of
+from januscl.train.model import CompactModel
+from januscl.train.settings import Settings
+from januscl.train.weights import Tensors, fill, read_tensors, tensors_digest, write_tensors
 
 
 @dataclass(frozen=True)
@@ -67,3 +74,36 @@ class Checkpoint:
             if kept:
                 optimizer.state[parameter] = kept
         return [float(loss) for loss in card["losses"]]
+
+
+def run_of(
+    model: CompactModel,
+    frames: Sequence[LabelledFrame],
+    drawn: NDArray[np.int64],
+    strategy: str,
+    settings: Settings,
+) -> str:
+    """Return a digest of what decides a run's course, all but the augmentation's own code.
+
+    Args:
+        model: Where the run starts.
+        frames: New ones and history, as they are trained on.
+        drawn: ``(steps, batch)`` indices of frames.
+        strategy: Its name.
+        settings: Of the run.
+    """
+    content = hashlib.sha256(drawn.tobytes())
+    for frame in frames:
+        content.update(f"{frame.id} {frame.image.shape} {frame.truth.labels.tolist()}".encode())
+        content.update(frame.image.tobytes())
+        for rle in frame.truth.masks:
+            content.update(rle.counts.tobytes())
+    return digest_of(
+        {
+            "frames": content.hexdigest(),
+            "strategy": strategy,
+            "settings": asdict(settings),
+            "rows": list(model.rows),
+            "weights": tensors_digest(model.network.state_dict()),
+        }
+    )

@@ -6,16 +6,14 @@ point and go on from its last checkpoint with the very same losses.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from januscl.core import InvalidInput, JobFailed, LabelledFrame, Strategy
-from januscl.core.wire import digest_of
-from januscl.train.checkpoint import Checkpoint
+from januscl.train.checkpoint import Checkpoint, run_of
 from januscl.train.model import CompactModel
 from januscl.train.network import CompactMaskRCNN, Targets
 from januscl.train.prepare import check_frame, fitted_frame, to_input, to_target
@@ -89,7 +87,7 @@ def fit(
     optimizer = torch.optim.AdamW(
         network.parameters(), settings.lr, weight_decay=settings.weight_decay
     )
-    run = _identity(model, frames, drawn, strategy, settings)
+    run = run_of(model, frames, drawn, strategy.name, settings)
     losses = checkpoint.restore(run, network, optimizer) if checkpoint else []
     resumed_at = len(losses)
     threads = torch.get_num_threads()
@@ -149,24 +147,3 @@ def _train_mode(network: CompactMaskRCNN, frozen_norm: bool) -> None:
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.train(not frozen_norm)
-
-
-def _identity(
-    model: CompactModel,
-    frames: Sequence[LabelledFrame],
-    drawn: NDArray[np.int64],
-    strategy: Strategy,
-    settings: Settings,
-) -> str:
-    """Return a digest of all that decides a run's course but how the frames are augmented."""
-    first = sum(float(p.detach().double().abs().sum()) for p in model.network.parameters())
-    return digest_of(
-        {
-            "frames": [frame.id for frame in frames],
-            "drawn": drawn.tolist(),
-            "strategy": strategy.name,
-            "settings": asdict(settings),
-            "rows": list(model.rows),
-            "first": first,
-        }
-    )

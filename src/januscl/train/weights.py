@@ -30,7 +30,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, 
         StorageFull: There was no room; what was at ``path`` is untouched.
     """
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps({**card, "digest": _digest(whole)}, allow_nan=False)
+    text = json.dumps({**card, "digest": tensors_digest(whole)}, allow_nan=False)
     data = save(whole, {"januscl": text})
     part = path.with_name(path.name + ".part")
     try:
@@ -72,7 +72,7 @@ def read_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
             f"{type(error).__name__}: {error}",
             "It is of another program, or damaged; fetch it again.",
         ) from error
-    found = _digest(tensors)
+    found = tensors_digest(tensors)
     if found != digest:
         raise InvalidInput(
             str(path),
@@ -106,7 +106,8 @@ def fill(module: torch.nn.Module, tensors: Mapping[str, Tensor], thing: str) -> 
     module.load_state_dict(dict(tensors))
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
+def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of tensors on the CPU with their names, types and shapes."""
     content = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].contiguous()
