@@ -10,22 +10,27 @@ Everything is reproducible from its seed on the same machine and GL.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from januscl.sim.day import Arrival, Day, ScriptedFault, day_from_text, demo_day, read_day
 from januscl.sim.faults import FAULTS, check_fault, sensed
 from januscl.sim.kinds import BASE_MIX, BASE_TAXONOMY, LATE_KINDS, check_mix
 from januscl.sim.scene import Look
 
 if TYPE_CHECKING:
+    from januscl.sim.fleet import SimFleet
     from januscl.sim.pile import Pile
+    from januscl.sim.robot import Attempt, CellRobot, Scene
     from januscl.sim.truth import LEAST_PIXELS, LEAST_SHARE, Truth, make_labelled
 
 _NEED_MUJOCO = {
-    "LEAST_PIXELS": "truth", "LEAST_SHARE": "truth", "Pile": "pile", "Truth": "truth",
+    "Attempt": "robot", "CellRobot": "robot", "LEAST_PIXELS": "truth", "LEAST_SHARE": "truth",
+    "Pile": "pile", "Scene": "robot", "SimFleet": "fleet", "Truth": "truth",
     "make_labelled": "truth",
 }  # fmt: skip
 
 __all__ = [
-    "BASE_MIX", "BASE_TAXONOMY", "FAULTS", "LATE_KINDS", "LEAST_PIXELS", "LEAST_SHARE", "Look",
-    "Pile", "Truth", "check_fault", "check_mix", "make_labelled", "sensed",
+    "Arrival", "Attempt", "BASE_MIX", "BASE_TAXONOMY", "CellRobot", "Day", "FAULTS", "LATE_KINDS",
+    "LEAST_PIXELS", "LEAST_SHARE", "Look", "Pile", "Scene", "ScriptedFault", "SimFleet", "Truth",
+    "check_fault", "check_mix", "day_from_text", "demo_day", "make_labelled", "read_day", "sensed",
 ]  # fmt: skip
 
 

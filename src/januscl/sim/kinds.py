@@ -100,7 +100,9 @@ def _padded_mailer(rng: Rng) -> Package:
     bulge = Part("ellipsoid", (x * 1.02, y * 1.02, z), tint, surface="padding")
     flap = Part("box", (x * 0.06, y, z * 0.3), (0.62, 0.50, 0.28), (x * 0.9, 0, 0))
     label = _label(rng, (x * 0.5, y * 0.5, z), 0.045)
-    return Package("padded mailer", (core, seam, bulge, flap, label, _upside(label)), _reach(half))
+    return Package(
+        "padded mailer", (core, seam, bulge, flap, label, _upside(label)), _reach(half), True
+    )
 
 
 def _flat_envelope(rng: Rng) -> Package:
@@ -116,7 +118,7 @@ def _flat_envelope(rng: Rng) -> Package:
     ]  # fmt: skip
     stamp = Part("box", (0.011, 0.013, _SKIN), _pick(rng, _BRIGHT), (x * 0.82, y * 0.7, z))
     label = _label(rng, (x * 0.7, y * 0.7, z), 0.04)
-    return Package("flat envelope", (body, *lines, stamp, label), _reach(half))
+    return Package("flat envelope", (body, *lines, stamp, label), _reach(half), True)
 
 
 def _black_polybag(rng: Rng) -> Package:
@@ -140,7 +142,7 @@ def _black_polybag(rng: Rng) -> Package:
         parts.append(Part("box", fringe, tint, (side * x * 0.9, 0, 0), turn, "crumple0"))
     if rng.random() < 0.6:
         parts.append(_label(rng, (x * 0.4, y * 0.4, z * 0.95), 0.032))
-    return Package("black polybag", tuple(parts), _reach((x * 1.1, y * 1.1, z)))
+    return Package("black polybag", tuple(parts), _reach((x * 1.1, y * 1.1, z)), True)
 
 
 def _holiday_box(rng: Rng) -> Package:

@@ -40,11 +40,13 @@ class Package:
         kind: Name of its kind.
         parts: At least one of them has mass.
         reach: Radius in metres of a sphere around its origin that holds all parts.
+        flat: Falls on a face; people lay such things down and seldom stand them on edge.
     """
 
     kind: str
     parts: tuple[Part, ...]
     reach: float
+    flat: bool = False
 
 
 def _numbers(values: Sequence[float]) -> str:

@@ -11,7 +11,7 @@ from januscl.sim.kinds import draw_packages
 from januscl.sim.packages import Package
 from januscl.sim.scene import BIN_HALF, GUARD, TIMESTEP, Look, world_xml
 
-_REST_SPEED = 0.04  # m/s and rad/s below which a pile counts as settled
+_REST_SPEED, _REST_SPIN = 0.02, 0.25  # m/s and rad/s below which a pile counts as settled
 _CHUNK = 20  # steps between two looks at the speeds
 
 
@@ -68,7 +68,9 @@ class Pile:
         """Let time pass until nothing moves, or ``seconds`` at most; then all speeds are zero."""
         for _ in range(int(seconds / TIMESTEP / _CHUNK)):
             self.step(_CHUNK)
-            if np.abs(self.data.qvel).max(initial=0.0) < _REST_SPEED:
+            speeds = np.abs(self.data.qvel.reshape(-1, 6))
+            slow = speeds[:, :3].max(initial=0.0) < _REST_SPEED
+            if slow and speeds[:, 3:].max(initial=0.0) < _REST_SPIN:
                 break
         self.data.qvel[:] = 0
         self.data.qacc_warmstart[:] = 0
@@ -95,20 +97,21 @@ def _falling(packages: Sequence[Package], rng: np.random.Generator) -> NDArray[n
     poses = np.zeros((len(packages), 7))
     height = 0.03
     for row, package in zip(poses, packages, strict=True):
-        room = max(BIN_HALF - 0.7 * package.reach, 0.05)
+        room = max(BIN_HALF - 0.9 * package.reach, 0.05)
         # Flat things need less height than their reach; a little overlap of spheres is safe.
         gap = 0.42 * package.reach
         height += gap
         row[:3] = (*rng.uniform(-room, room, 2), height)
         height += gap
-        row[3:] = _tilted(rng)
+        row[3:] = _tilted(rng, package.flat)
     return poses
 
 
-def _tilted(rng: np.random.Generator) -> NDArray[np.float64]:
-    yaw, tilt, way = rng.uniform(0, 2 * np.pi), abs(rng.normal(0, 0.16)), rng.uniform(0, 2 * np.pi)
-    if rng.random() < 0.12:
-        tilt += np.pi / 2 * rng.integers(1, 3)
+def _tilted(rng: np.random.Generator, flat: bool) -> NDArray[np.float64]:
+    """Return a quaternion: any heading, leaning a little, now and then on its side or its head."""
+    yaw, tilt, way = rng.uniform(0, 2 * np.pi), abs(rng.normal(0, 0.12)), rng.uniform(0, 2 * np.pi)
+    if rng.random() < 0.15:
+        tilt += np.pi * (1 if flat else rng.choice((0.5, 1)))
     spin = np.asarray((np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)))
     lean = np.asarray(
         (np.cos(tilt / 2), *(np.sin(tilt / 2) * np.asarray((np.cos(way), np.sin(way), 0))))

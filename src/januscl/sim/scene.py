@@ -99,7 +99,7 @@ def _cell(look: Look) -> str:
     parts = [
         '<geom type="box" size="0.62 0.75 0.05" pos="0 0 -0.06" material="belt" '
         f"{_rgb(look.belt)}/>",
-        f'<geom type="box" size="{BIN_HALF} {BIN_HALF} 0.005" pos="0 0 -0.005" material="mesh" '
+        f'<geom type="box" size="{BIN_HALF} {BIN_HALF} 0.05" pos="0 0 -0.05" material="mesh" '
         f"{_rgb(look.floor)}/>",
     ]
     for k, (x, y) in enumerate(((1, 0), (-1, 0), (0, 1), (0, -1))):
