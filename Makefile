@@ -1,29 +1,38 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-RUN := uv run --frozen --all-extras
+# uv as a command or as a module; looked up when a recipe runs, after `setup` has installed it.
+UV = $(shell command -v uv || echo python3 -m uv)
+RUN = $(UV) run --frozen --all-extras
 
 .PHONY: help setup demo test lint types contract units bench factory
 
 help: ## list the verbs
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}' | sort
 
 setup: ## install uv, the locked environment and software OpenGL where they are missing
 	@bash scripts/setup.sh
 
-demo: setup ## the whole loop on a simulated fleet; opens in janus-demo/report.html
+demo: setup ## the whole loop on a simulated fleet; writes janus-demo/report.html
 	@$(RUN) janus demo
 
 test: setup lint types contract units ## lint, type-check, check the imports, run the tests
 
-lint:
+lint: ## ruff: rules and format
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 
-types:
+types: ## mypy, strict
 	@$(RUN) mypy
 
-contract:
+contract: ## import-linter: who may import whom
 	@$(RUN) lint-imports
 
-units:
-	@$(RUN) pytest -n 2
+units: ## the tests alone
+	@$(RUN) pytest -n 2 --dist loadfile
+
+bench: setup ## every benchmark; a quarter of an hour and more on two cores
+	@$(UV) sync --frozen --all-extras --group bench --quiet
+	@for b in benchmarks/bench_*.py; do echo "== $$b"; $(UV) run --frozen --all-extras --group bench python $$b || exit 1; done
+
+factory: setup ## make the factory model again, from simulated piles
+	@$(RUN) janus train --factory

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Everything that `make demo` and `make test` need on a bare machine: uv, the locked
+# environment, and a software OpenGL for the simulator. Quiet and quick when all is there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if ! command -v uv >/dev/null && ! python3 -m uv --version >/dev/null 2>&1; then
+    echo "uv is missing: installing it with pip"
+    python3 -m pip install --quiet uv || python3 -m pip install --quiet --user uv || {
+        echo "error: uv could not be installed with pip; see https://docs.astral.sh/uv" >&2
+        exit 1
+    }
+fi
+uv="uv"
+command -v uv >/dev/null || uv="python3 -m uv"
+$uv sync --frozen --all-extras --quiet
+
+gl_present() { ldconfig -p | grep -qE 'libOSMesa|libEGL\.so'; }
+if ! gl_present; then
+    echo "software OpenGL is missing: installing libosmesa6 and libegl1"
+    as_root=""
+    [ "$(id -u)" = 0 ] || as_root="sudo -n"
+    if command -v apt-get >/dev/null; then
+        { $as_root apt-get update -qq && $as_root apt-get install -y -qq libosmesa6 libegl1; } \
+            >/dev/null 2>&1 || true
+    fi
+    gl_present || {
+        echo "error: the simulator needs a software OpenGL library." >&2
+        echo "       Debian or Ubuntu: apt-get install libosmesa6 libegl1" >&2
+        exit 1
+    }
+fi
