@@ -124,10 +124,12 @@ def test_what_is_no_manifest_is_refused(value):
         deck_from_json(value)
 
 
-def test_a_manifest_of_another_format_is_named():
-    body = {key: value for key, value in deck_to_json(deck()).items() if key != "id"}
-    body["format"] = "janus-deck-9"
-    with pytest.raises(InvalidInput, match="found format 'janus-deck-9'"):
+@pytest.mark.parametrize(
+    "change", [{"format": "janus-deck-9"}, {"seed": "3"}, {"parent": 1}, {"items": {}}]
+)
+def test_a_manifest_that_another_program_wrote_is_refused(change):
+    body = {key: value for key, value in deck_to_json(deck()).items() if key != "id"} | change
+    with pytest.raises(InvalidInput, match="deck manifest: expected format janus-deck-1 with"):
         deck_from_json({"id": digest_of(body)} | body)
 
 

@@ -91,7 +91,8 @@ def deck_from_json(value: Any, thing: str = "deck manifest") -> Deck:
     body = {key: given for key, given in value.items() if key != "id"}
     check_digest(body, value["id"], thing)
     fields = {"format", "items", "taxonomy", "recipe", "seed", "parent"}
-    if set(body) != fields or body["format"] != _FORMAT or not isinstance(body["items"], list):
+    whole = set(body) == fields and body["format"] == _FORMAT and isinstance(body["items"], list)
+    if not whole or type(body["seed"]) is not int or not isinstance(body["parent"], str | None):
         raise InvalidInput(
             thing,
             f"format {_FORMAT} with {', '.join(sorted(fields))}",

@@ -42,9 +42,15 @@ def affine(
 def warp(scene: Scene, matrix: NDArray[np.float64]) -> Scene:
     """Return the scene under an affine map ``(2, 3)``; what comes into view is plain grey."""
     height, width = scene.ids.shape
-    image = cv2.warpAffine(
-        scene.image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=_GREY
+    # OpenCV warps four channels in little more than half of its time for three.
+    four = cv2.warpAffine(
+        cv2.cvtColor(scene.image, cv2.COLOR_RGB2RGBA),
+        matrix,
+        (width, height),
+        flags=cv2.INTER_LINEAR,
+        borderValue=(*_GREY, 255),
     )
+    image = cv2.cvtColor(four, cv2.COLOR_RGBA2RGB)
     ids = cv2.warpAffine(scene.ids, matrix, (width, height), flags=cv2.INTER_NEAREST)
     return Scene(image, ids, scene.labels)
 
