@@ -1,1 +1,17 @@
-"""TODO room docstring."""
+"""Triage: signals and outcomes become events, then tickets or novelties.
+
+Owns: what an event is, when a fault gets its ticket and which frames that quarantines, which
+novelty an instance belongs to and what it costs, which frames a campaign takes. May call: core,
+numpy, scikit-learn. Keeps its state in memory and returns what changed; moves nothing.
+"""
+
+from januscl.triage.cost import Attempts, expected_cost
+from januscl.triage.events import classify
+from januscl.triage.faults import Evidence, FaultDesk
+from januscl.triage.novelties import NoveltyDesk, Sighting
+from januscl.triage.sampling import Candidate, choose_frames
+
+__all__ = [
+    "Attempts", "Candidate", "Evidence", "FaultDesk", "NoveltyDesk", "Sighting", "choose_frames",
+    "classify", "expected_cost",
+]  # fmt: skip

@@ -25,6 +25,8 @@ class Background:
         sample: ``(S,) int64``, flat indices of some stable pixels, spread evenly.
         gray: ``(H, W) uint8``.
         edges: ``(H, W) float32``, gradient of the smoothed grey picture, levels a pixel.
+        energy: ``(H, W) float32``, the square gradient to expect: that of `edges`, or its mean
+            over the single pictures where the camera moves.
     """
 
     image: Image
@@ -32,6 +34,7 @@ class Background:
     sample: NDArray[np.int64]
     gray: NDArray[np.uint8]
     edges: NDArray[np.float32]
+    energy: NDArray[np.float32]
 
 
 def hidden_by(instances: Instances, height: int, width: int, margin: int = 3) -> BoolMask:
@@ -87,17 +90,27 @@ def learn_background(
     low, middle, high = (_rank(values, seen, q) for q in (0.25, 0.5, 0.75))
     spread = (high.astype(np.float32) - low).mean(axis=2)
     image = np.where((seen > 0)[:, :, None], middle, plain).astype(np.uint8)
-    often = seen >= 0.7 * len(images)
+    often = seen >= 0.4 * len(images)
     stable = often & (spread <= 5 + 0.06 * image.mean(axis=2))
     if not steady or stable.mean() < 0.02:
         stable = seen >= 0.5 * seen.max()
     where = np.flatnonzero(stable)
     sample = where[np.linspace(0, where.size - 1, min(_SAMPLE, where.size)).astype(np.int64)]
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return Background(image, stable, sample, gray, smooth_edges(gray))
+    edges = smooth_edges(gray)
+    energy = edges**2 if steady else _energy(images, covered)
+    return Background(image, stable, sample, gray, edges, energy)
 
 
 def _rank(values: NDArray[np.uint16], seen: NDArray[np.int64], q: float) -> NDArray[np.uint16]:
     index = (np.maximum(seen - 1, 0) * q).astype(np.int64)
     chosen: NDArray[np.uint16] = np.take_along_axis(values, index[None, :, :, None], axis=0)[0]
     return chosen
+
+
+def _energy(images: Sequence[Image], covered: NDArray[np.bool_]) -> NDArray[np.float32]:
+    total = np.zeros(covered.shape[1:], dtype=np.float32)
+    for image, hidden in zip(images, covered, strict=True):
+        total += np.where(hidden, 0, smooth_edges(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)) ** 2)
+    mean: NDArray[np.float32] = total / np.maximum((~covered).sum(axis=0), 1).astype(np.float32)
+    return mean

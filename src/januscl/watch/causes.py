@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from januscl.core import Signal
 
 # In the order in which one explains the next: a frozen picture says nothing else about the
-# camera; wrong light changes every later reading; a moved camera puts other structure before
-# each pixel; and so on. The number is the least severity that a technician would act on, in the
+# camera; a moved camera puts other things before each pixel; wrong light changes every later
+# reading; and so on. The number is the least severity that a technician would act on, in the
 # unit of the cause's evidence.
 _LEAST_SEVERITY = {
     "frozen_frame": 90.0,  # % less change than sensor noise alone makes
+    "camera_knocked": 1.5,  # px
     "lamp_failed": 15.0,  # % darker
     "over_exposed": 15.0,  # % brighter
-    "camera_knocked": 1.5,  # px
     "noisy_sensor": 1.6,  # times its noise
     "defocus": 12.0,  # % softer edges
     "colour_cast": 6.0,  # % shift of a channel
-    "dirty_lens": 12.0,  # % local change
+    "dirty_lens": 35.0,  # % less detail in a patch
 }
 
 CAUSES = tuple(_LEAST_SEVERITY)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from januscl.core import BoolMask, Conflict, Image, InvalidInput, Observation, Signal
 from januscl.watch.background import Background, hidden_by, learn_background
 from januscl.watch.calibration import conformal_p
-from januscl.watch.causes import CAUSES
-from januscl.watch.readings import Readings, read_frame
+from januscl.watch.causes import CAUSES, main_cause
+from januscl.watch.readings import LASTING, Readings, lasting_patch, read_frame
 
 _FOLDS = 5
 _LARGEST = 640
@@ -22,8 +22,7 @@ _STEADY = 1.5
 class _Typical:
     """Medians of the healthy readings, which severities are relative to.
 
-    `change` is the smallest one instead, as a package need not move between two frames. `patches`
-    is the root mean square of the local changes, on their grid.
+    `change` is the smallest one instead, as a package need not move between two frames.
     """
 
     sharpness: float
@@ -32,7 +31,6 @@ class _Typical:
     gain: float
     cast: NDArray[np.float64]
     steady: bool
-    patches: NDArray[np.float64]
 
 
 class CameraHealth:
@@ -40,10 +38,13 @@ class CameraHealth:
 
     Measured outside the instances, and pixel by pixel only where the reference holds still, so
     that packages of any look are no fault, even those that the model missed. Remembers the
-    frame before, to tell a frozen picture; scoring an observation again gives the same signals.
+    frame before, to tell a frozen picture, and 16 frames, as dirt is told from a missed package
+    by its staying; so a dirty lens is seen about 11 frames late. Scoring the last observation
+    again gives the same signals.
 
     Pictures over 640 px a side are decimated by a whole number first. A camera that moves while
-    it is healthy (hand-held, on an arm) can be judged for everything but a knock.
+    it is healthy (hand-held, on an arm) can be judged for everything but a knock
+    and dirt.
     """
 
     name = "camera"
@@ -79,13 +80,12 @@ class CameraHealth:
         if not steady:
             readings = _read_folds(images, covered, steady=False)
         self._typical = _typical(readings, steady)
-        healthy = [self._severities(r) for r in readings]
+        self._recent: dict[str, Readings] = {}
+        healthy = []
+        for observation, r in zip(reference, readings, strict=True):
+            self._remember(observation.id, r)
+            healthy.append(self._severities(r))
         self._healthy = {c: np.asarray([h[c] for h in healthy]) for c in CAUSES}
-        squares = np.stack([r.patches.astype(np.float64) ** 2 for r in readings])
-        without = (squares.sum(axis=0) - squares) / (len(readings) - 1)
-        self._healthy["dirty_lens"] = np.asarray(
-            [_worst_patch(r, np.sqrt(w))[0] for r, w in zip(readings, without, strict=True)]
-        )
         self._background = learn_background(images, covered, steady)
         self._last = (reference[-1].id, images[-1])
         self._before_last = images[-2]
@@ -112,19 +112,34 @@ class CameraHealth:
             self._before_last = self._last[1]
             self._last = (observation.id, image.copy())
         readings = read_frame(image, _hidden(observation), self._background, self._before_last)
+        signals = self._signals(readings)
+        if main_cause([s for s in signals if s.watcher != "camera.dirty_lens"]) is None:
+            # What another fault makes of a frame must not be taken for dirt once it is mended.
+            self._remember(observation.id, readings)
+            signals = self._signals(readings)
+        return signals
+
+    def _signals(self, readings: Readings) -> list[Signal]:
         severities, evidence = self._severities(readings), self._evidence(readings)
-        scores = {**severities, "dirty_lens": _worst_patch(readings, self._typical.patches)[0]}
         return [
             Signal(
                 f"{self.name}.{cause}",
-                scores[cause],
-                conformal_p(self._healthy[cause], scores[cause]),
+                severities[cause],
+                conformal_p(self._healthy[cause], severities[cause]),
                 None,
                 severities[cause],
                 evidence[cause],
             )
             for cause in CAUSES
         ]
+
+    def _remember(self, observation: str, readings: Readings) -> None:
+        self._recent[observation] = readings
+        if len(self._recent) > LASTING:
+            del self._recent[next(iter(self._recent))]
+
+    def _lasting_patch(self) -> tuple[float, tuple[int, int]]:
+        return lasting_patch([r.patches for r in self._recent.values()])
 
     def _severities(self, r: Readings) -> dict[str, float]:
         usual = self._typical
@@ -139,7 +154,7 @@ class CameraHealth:
             "noisy_sensor": r.noise / usual.noise,
             "defocus": 100 * max(0.0, 1 - r.sharpness / usual.sharpness),
             "colour_cast": 100 * float(np.abs(np.expm1(cast)).max()),
-            "dirty_lens": 100 * abs(float(np.expm1(_worst_patch(r, usual.patches)[1]))),
+            "dirty_lens": 100 * self._lasting_patch()[0] if usual.steady else 0.0,
         }
 
     def _evidence(self, r: Readings) -> dict[str, str]:
@@ -148,10 +163,13 @@ class CameraHealth:
         channel = int(np.abs(cast).argmax())
         colour = ("red", "green", "blue")[channel]
         change = "no frame before" if r.change is None else f"{r.change:.2f} levels"
-        x, y = _worst_patch(r, self._typical.patches)[2]
+        x, y = (r.stride * place for place in self._lasting_patch()[1])
+        dirt = (
+            f"a patch at ({x}, {y}) px shows {s['dirty_lens']:.0f}% less detail than the reference"
+        )
         knocked = f"background {s['camera_knocked']:.1f} px from its place in the reference"
         if not self._typical.steady:
-            knocked = "this camera moves in its reference, so a knock cannot be told"
+            knocked = dirt = "this camera moves in its reference, so this cannot be told"
         return {
             "frozen_frame": f"changed by {change} since the frame before; "
             f"a healthy picture by {self._typical.change:.2f} or more",
@@ -164,8 +182,7 @@ class CameraHealth:
             f"of {self._typical.noise:.1f} levels",
             "defocus": f"edges {s['defocus']:.0f}% softer than in this camera's reference",
             "colour_cast": f"{colour} {100 * cast[channel]:+.0f}% against the other channels",
-            "dirty_lens": f"a patch at ({x}, {y}) px differs by {s['dirty_lens']:.0f}% "
-            "from the reference",
+            "dirty_lens": dirt,
         }
 
 
@@ -192,16 +209,7 @@ def _typical(readings: Sequence[Readings], steady: bool) -> _Typical:
         gain=float(np.median([r.gain for r in readings])),
         cast=np.median([r.cast for r in readings], axis=0),
         steady=steady,
-        patches=np.sqrt(np.mean([r.patches.astype(np.float64) ** 2 for r in readings], axis=0)),
     )
-
-
-def _worst_patch(r: Readings, usual: NDArray[np.float64]) -> tuple[float, float, tuple[int, int]]:
-    """Return how unusual the worst patch is, its log change, and its centre ``(x, y)`` px."""
-    strange = np.abs(r.patches) / (usual + 0.03)
-    row, column = np.unravel_index(int(strange.argmax()), strange.shape)
-    centre = (int(column) * r.stride, int(row) * r.stride)
-    return float(strange[row, column]), float(r.patches[row, column]), centre
 
 
 def _step(shape: tuple[int, ...]) -> int:

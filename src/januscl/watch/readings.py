@@ -4,6 +4,7 @@ Each measure is chosen to stay put under the other faults: softness is a ratio o
 at the same edges, noise is divided by the gain, brightness is what all channels share.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from januscl.core import BoolMask, Image
 from januscl.watch.background import LOG, Background, gradient
 
+LASTING = 16  # frames over which dirt has to stay
 _ENOUGH = 300
 _NOISE_KERNEL = np.asarray([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
 
@@ -28,8 +30,8 @@ class Readings:
         sharpness: Gradient at edges, slightly smoothed over strongly smoothed; falls with blur.
         noise: Standard deviation of the sensor noise, levels.
         shift: Distance of the background's edges from where they belong, px.
-        patches: ``(h, w) float32``, local change of brightness against that of the whole, log,
-            on a coarse grid; 0 where nothing can be said.
+        patches: ``(h, w) float32`` up to 1, share of the edges' strength that is missing, on a
+            coarse grid; infinite where nothing can be said.
         stride: Pixels between two points of that grid.
         change: Mean difference to the frame before, levels; None for a first frame.
     """
@@ -63,14 +65,14 @@ def read_frame(
     shifts, saturated = _channel_shifts(image, valid, background)
     gain = float(shifts.min() if shifts.min() > 0 else min(shifts.max(), 0.0))
     soft = gradient(cv2.GaussianBlur(gray, (0, 0), 2.0).astype(np.float32))
-    patches, stride = _patches(gray, valid, background)
+    patches, stride = _patches(gray, soft, valid, background)
     return Readings(
         gain=gain,
         saturated=saturated,
         cast=tuple((shifts - shifts.mean()).tolist()),
         sharpness=_sharpness(gray, valid),
         noise=_noise(gray, soft, valid) / float(np.exp(max(gain, 0.0))),
-        shift=_shift(soft, valid, background),
+        shift=_shift(soft, hidden, background),
         patches=patches,
         stride=stride,
         change=None if before is None else cv2.norm(image, before, cv2.NORM_L1) / image.size,
@@ -82,7 +84,7 @@ def _channel_shifts(
 ) -> tuple[NDArray[np.float32], float]:
     sample = background.sample[valid.ravel()[background.sample]]
     now, ought = image.reshape(-1, 3)[sample], background.image.reshape(-1, 3)[sample]
-    saturated = float(((now.max(axis=1) >= 250) & (ought.max(axis=1) < 245)).mean())
+    saturated = float(((now.min(axis=1) >= 250) & (ought.min(axis=1) < 245)).mean())
     # Near the ceiling a brighter light cannot show, and each channel meets it at another time.
     unclipped = ought.max(axis=1) < 170
     if np.count_nonzero(unclipped) >= _ENOUGH:
@@ -108,24 +110,67 @@ def _noise(gray: NDArray[np.uint8], soft: NDArray[np.float32], valid: BoolMask) 
     return float(np.median(response)) / (6 * 0.6745)
 
 
-def _shift(soft: NDArray[np.float32], valid: BoolMask, background: Background) -> float:
-    now, ought = (_centred(edges, valid) for edges in (soft, background.edges))
-    (x, y), _ = cv2.phaseCorrelate(ought, now)
-    return float(np.hypot(x, y))
+def _shift(soft: NDArray[np.float32], hidden: BoolMask, background: Background) -> float:
+    # The whole visible picture is searched for the stable edges, by cross-correlation at half
+    # size: to whiten it, as phase correlation does, would favour the outline of the masks.
+    now, ought = _halved(soft, ~hidden), _halved(background.edges, background.stable)
+    rows, columns = (cv2.getOptimalDFTSize(n + n // 3) for n in now.shape)
+    spectra = (np.fft.rfft2(edges, (rows, columns)) for edges in (now, ought))
+    match = np.fft.irfft2(next(spectra) * next(spectra).conj(), (rows, columns))
+    row, column = np.unravel_index(int(match.argmax()), match.shape)
+    down = _peak(*(float(match[(row + d) % rows, column]) for d in (-1, 0, 1)))
+    right = _peak(*(float(match[row, (column + d) % columns]) for d in (-1, 0, 1)))
+    y, x = (row + rows // 2) % rows - rows // 2, (column + columns // 2) % columns - columns // 2
+    return float(2 * np.hypot(x + right, y + down))
 
 
-def _centred(edges: NDArray[np.float32], valid: BoolMask) -> NDArray[np.float32]:
-    return np.where(valid, edges - edges[valid].mean(), 0).astype(np.float32)
+def _halved(edges: NDArray[np.float32], where: BoolMask) -> NDArray[np.float32]:
+    centred = np.where(where, edges - edges[where].mean(), 0).astype(np.float32)
+    return np.asarray(cv2.resize(centred, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+
+
+def _peak(left: float, middle: float, right: float) -> float:
+    """Return where the parabola through three values peaks, -0.5..0.5 from the middle."""
+    bend = left - 2 * middle + right
+    return 0.5 * (left - right) / bend if bend < 0 else 0.0
 
 
 def _patches(
-    gray: NDArray[np.uint8], valid: BoolMask, background: Background
+    gray: NDArray[np.uint8], soft: NDArray[np.float32], valid: BoolMask, background: Background
 ) -> tuple[NDArray[np.float32], int]:
-    change = LOG[gray] - LOG[background.gray]
-    sampled = background.sample[valid.ravel()[background.sample]]
-    change = np.where(valid, change - np.median(change.ravel()[sampled]), 0).astype(np.float32)
-    side = max(9, min(gray.shape) // 12) | 1
-    weight = cv2.blur(valid.astype(np.float32), (side, side), borderType=cv2.BORDER_CONSTANT)
-    local = cv2.blur(change, (side, side), borderType=cv2.BORDER_CONSTANT)
-    local = np.where(weight >= 0.5, local / np.maximum(weight, 0.5), 0)
-    return local[:: side // 3, :: side // 3].astype(np.float32), side // 3
+    # What dirt covers is out of focus however near it lies. Packages add edges of their own, and
+    # a shadow that dims what is there is divided out.
+    side = max(15, min(gray.shape) // 8) | 1
+    energy = background.energy
+    weight, now, ought, light, usual = (
+        cv2.blur(np.where(valid, v, 0).astype(np.float32), (side, side))[:: side // 4, :: side // 4]
+        for v in (1.0, soft**2, energy, energy * gray, energy * background.gray)
+    )
+    # The light is taken at the edges themselves, as a shadow may lie on them alone.
+    dimmed = (light + 8 * ought + 1e-3) / (usual + 8 * ought + 1e-3)
+    clear = np.sqrt((now + 1e-3) / (ought + 1e-3)) / dimmed
+    told = (weight >= 0.3) & (ought >= 0.25 * weight)
+    if told.any():
+        clear /= max(float(np.median(clear[told])), 1e-3)
+    return np.where(told, 1 - clear, np.inf).astype(np.float32), side // 4
+
+
+def lasting_patch(patches: Sequence[NDArray[np.float32]]) -> tuple[float, tuple[int, int]]:
+    """Return the worst loss of detail that stays at one place, and that place on the grid.
+
+    A package that the model missed, or a shadow, hides detail as dirt does, but goes with its
+    pile. Of each place's readings the 20th percentile counts, where half of them can be told.
+
+    Args:
+        patches: Those of the last frames, `Readings.patches`.
+
+    Returns:
+        The loss in 0..1 and ``(column, row)``; 0 when nothing can be said.
+    """
+    ranked = np.sort(np.stack(patches), axis=0)
+    told = np.isfinite(ranked).sum(axis=0)
+    rank = (0.2 * np.maximum(told - 1, 0)).astype(np.int64)
+    loss = np.take_along_axis(ranked, rank[None], axis=0)[0]
+    loss = np.where(told >= 0.5 * LASTING, loss, 0)
+    row, column = np.unravel_index(int(loss.argmax()), loss.shape)
+    return max(0.0, float(loss[row, column])), (int(column), int(row))

@@ -1,0 +1,85 @@
+"""Which of many embeddings belong together, and how near is near."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import HDBSCAN
+from sklearn.decomposition import PCA
+
+Vectors = NDArray[np.float64]
+_COMPONENTS = 16
+_NEIGHBOURS = 3
+
+
+class Space:
+    """Unit-length embeddings on the main components of a set of them.
+
+    Args:
+        embeddings: ``(N, D)``, N of 2 or more.
+    """
+
+    def __init__(self, embeddings: NDArray[np.floating]) -> None:
+        count = min(_COMPONENTS, *embeddings.shape)
+        self._pca = PCA(count, svd_solver="full").fit(_unit(embeddings))
+
+    def place(self, embeddings: NDArray[np.floating]) -> Vectors:
+        """Return the places ``(N, C)`` of embeddings ``(N, D)``."""
+        return np.asarray(self._pca.transform(_unit(embeddings)), dtype=np.float64)
+
+
+class Neighbourhood:
+    """Where a group of places lies, and how far its members are from each other.
+
+    Args:
+        members: ``(N, C)`` places, N of 2 or more.
+    """
+
+    def __init__(self, members: Vectors) -> None:
+        self._members = members
+        apart = _apart(members, members)
+        np.fill_diagonal(apart, np.inf)
+        self._radius = 1.5 * float(np.quantile(_near(apart), 0.9)) + 1e-9
+
+    def nearness(self, places: Vectors) -> Vectors:
+        """Return ``(N,)``: distance over the group's own; up to 1 belongs to it."""
+        return _near(_apart(places, self._members)) / self._radius
+
+
+def clusters_of(places: Vectors, least: int) -> list[NDArray[np.int64]]:
+    """Return the rows of each cluster, largest first, by HDBSCAN; the rest is noise.
+
+    A single cluster is allowed, as one novelty at a time is the usual case.
+
+    Args:
+        places: ``(N, C)``.
+        least: Fewest members of a cluster.
+    """
+    if len(places) < least:
+        return []
+    labels = HDBSCAN(
+        min_cluster_size=least, min_samples=min(5, least), allow_single_cluster=True, copy=True
+    ).fit_predict(places)
+    groups = [np.flatnonzero(labels == label) for label in range(int(labels.max()) + 1)]
+    return sorted(groups, key=len, reverse=True)
+
+
+def _unit(vectors: NDArray[np.floating]) -> Vectors:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float64)
+
+
+def _apart(left: Vectors, right: Vectors) -> Vectors:
+    squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)[None, :]
+    return np.asarray(np.sqrt(np.maximum(squares - 2 * left @ right.T, 0)))
+
+
+def _near(apart: Vectors) -> Vectors:
+    """Return the distance to the third nearest, or the last there is, of each row."""
+    k = min(_NEIGHBOURS, apart.shape[1] - 1) - 1
+    return np.asarray(np.partition(apart, max(k, 0), axis=1)[:, max(k, 0)])
+
+
+def stacked(embeddings: Sequence[NDArray[np.floating]]) -> NDArray[np.floating]:
+    """Return embeddings ``(D,)`` as rows ``(N, D)``."""
+    return np.stack(list(embeddings))

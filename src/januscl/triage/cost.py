@@ -1,0 +1,52 @@
+"""What a novelty costs: lost picks a day, with an interval."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from januscl.core import Cost, InvalidInput
+
+_DRAWS = 4000
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """A number of picks tried and how many of them failed."""
+
+    tried: int
+    failed: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.failed <= self.tried:
+            raise InvalidInput(
+                "attempts",
+                "0 <= failed <= tried",
+                f"{self.failed} of {self.tried}",
+                "Count each attempt once.",
+            )
+
+
+def expected_cost(novel: Attempts, ordinary: Attempts, picks_a_day: float, seed: int) -> Cost:
+    """Return the picks that a novelty loses a day beyond what ordinary packages lose.
+
+    Share of attempts that meet it x (its failure rate - the ordinary one, if higher) x picks a
+    day, each share and rate under its Beta posterior with Jeffreys' prior.
+
+    Args:
+        novel: Attempts on the novelty.
+        ordinary: All others in the same time.
+        picks_a_day: Attempts a day in the whole fleet.
+        seed: Of the draws from the posteriors.
+    """
+    rng = np.random.default_rng(seed)
+
+    def posterior(yes: int, no: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        return rng.beta(yes + 0.5, no + 0.5, size=_DRAWS)
+
+    share = posterior(novel.tried, ordinary.tried)
+    extra = posterior(novel.failed, novel.tried - novel.failed) - posterior(
+        ordinary.failed, ordinary.tried - ordinary.failed
+    )
+    lost = picks_a_day * share * np.maximum(extra, 0)
+    low, high = np.quantile(lost, (0.05, 0.95))
+    return Cost(float(lost.mean()), float(low), float(high))

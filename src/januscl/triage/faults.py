@@ -1,0 +1,169 @@
+"""Faults become tickets: one for each fault, from its first bad frame to its last."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Protocol
+
+from januscl.core import InvalidInput, Signal, Ticket, new_id, utc
+
+
+class Evidence(Protocol):
+    """What gathers p-values until they are enough; `januscl.watch.EProcess` is one."""
+
+    def update(self, p_value: float) -> bool:
+        """Take the next p-value and say whether the evidence is enough by now."""
+
+    def reset(self) -> None:
+        """Forget what was seen."""
+
+
+@dataclass
+class _Camera:
+    """What is known of one camera: the run of bad frames that no open ticket explains."""
+
+    evidence: Evidence
+    last: datetime | None = None
+    run: list[tuple[datetime, Signal]] = field(default_factory=list)
+    healthy: int = 0
+    mended_at: datetime | None = None
+    open: dict[str, Ticket] = field(default_factory=dict)
+
+
+class FaultDesk:
+    """Opens a ticket when bad frames persist and closes it when healthy ones do.
+
+    One evidence process runs for each camera over the p-value of its main cause, 1 for a
+    healthy frame. The main cause is the least of several p-values behind a physical threshold,
+    so the process's guarantee on false alarms is approximate. A ticket's cause is the commonest
+    in the run. It `began` with the first frame of the run, and `closed` with the first of the
+    healthy frames that closed it, so that no frame known to be bad lies outside.
+
+    Args:
+        new_evidence: Makes the process of one camera, such as `januscl.watch.EProcess`.
+        healthy_frames: How many in a row end a run of bad frames and close tickets.
+        tickets: Those of before, open or closed, after a restart.
+    """
+
+    def __init__(
+        self,
+        new_evidence: Callable[[], Evidence],
+        healthy_frames: int = 5,
+        tickets: Iterable[Ticket] = (),
+    ) -> None:
+        if healthy_frames < 1:
+            raise InvalidInput("healthy_frames", "1 or more", f"{healthy_frames}", "5 is usual.")
+        self._new_evidence = new_evidence
+        self._healthy_frames = healthy_frames
+        self._cameras: dict[str, _Camera] = {}
+        self._tickets = {ticket.id: ticket for ticket in tickets}
+        for ticket in self._tickets.values():
+            if ticket.closed is None:
+                self._camera(ticket.camera).open[ticket.cause] = ticket
+
+    @property
+    def tickets(self) -> tuple[Ticket, ...]:
+        """All tickets, in the order in which they were opened."""
+        return tuple(self._tickets.values())
+
+    def update(
+        self, camera: str, robot: str, at: datetime, cause: Signal | None
+    ) -> tuple[Ticket, ...]:
+        """Take the next frame of a camera and return the tickets that opened or closed by it.
+
+        Args:
+            camera: Name of the camera.
+            robot: Name of its robot.
+            at: When the frame was taken; frames of one camera come in order of time.
+            cause: The camera's main cause, or None when the frame is healthy.
+
+        Raises:
+            InvalidInput: The frame is older than one that came before.
+        """
+        at = utc(at)
+        state = self._camera(camera)
+        if state.last is not None and at < state.last:
+            raise InvalidInput(
+                f"frame of camera {camera}",
+                f"a time from {state.last.isoformat()} on",
+                at.isoformat(),
+                "Sort the frames of a camera by time before they reach the desk.",
+            )
+        state.last = at
+        if cause is None:
+            return self._healthy(state, at)
+        return self._bad(state, camera, robot, at, cause)
+
+    def quarantines(self, camera: str, at: datetime) -> bool:
+        """Say whether a frame must be kept out of training.
+
+        True under a ticket, and from the first frame of a run of bad frames on while it is not
+        known yet whether that becomes a ticket.
+        """
+        state = self._cameras.get(camera)
+        pending = state is not None and bool(state.run) and utc(at) >= state.run[0][0]
+        return pending or any(t.covers(camera, utc(at)) for t in self._tickets.values())
+
+    def _camera(self, name: str) -> _Camera:
+        return self._cameras.setdefault(name, _Camera(self._new_evidence()))
+
+    def _healthy(self, state: _Camera, at: datetime) -> tuple[Ticket, ...]:
+        state.evidence.update(1.0)
+        state.healthy += 1
+        if state.healthy == 1:
+            state.mended_at = at
+        if state.healthy < self._healthy_frames:
+            return ()
+        closed = tuple(replace(t, closed=state.mended_at) for t in state.open.values())
+        self._tickets.update({ticket.id: ticket for ticket in closed})
+        state.open.clear()
+        _forget_run(state)
+        return closed
+
+    def _bad(
+        self, state: _Camera, camera: str, robot: str, at: datetime, signal: Signal
+    ) -> tuple[Ticket, ...]:
+        state.healthy = 0
+        known = state.open.get(_cause(signal))
+        if known is not None:
+            # What an open ticket explains is no evidence of a second fault.
+            _forget_run(state)
+            if signal.severity > known.severity:
+                known = replace(known, severity=signal.severity, evidence=signal.evidence)
+                state.open[known.cause] = self._tickets[known.id] = known
+            return ()
+        state.run.append((at, signal))
+        if not state.evidence.update(signal.p_value):
+            return ()
+        ticket = _ticket(camera, robot, state.run)
+        state.open[ticket.cause] = self._tickets[ticket.id] = ticket
+        _forget_run(state)
+        return (ticket,)
+
+
+def _cause(signal: Signal) -> str:
+    return signal.watcher.split(".")[-1]
+
+
+def _forget_run(state: _Camera) -> None:
+    state.run.clear()
+    state.evidence.reset()
+
+
+def _ticket(camera: str, robot: str, run: list[tuple[datetime, Signal]]) -> Ticket:
+    cause = Counter(_cause(signal) for _, signal in run).most_common(1)[0][0]
+    worst = max((s for _, s in run if _cause(s) == cause), key=lambda s: s.severity)
+    began, opened = run[0][0], run[-1][0]
+    entropy = sha256(f"ticket {camera} {cause} {began.isoformat()}".encode()).digest()[:10]
+    return Ticket(
+        id=new_id(opened, entropy),
+        camera=camera,
+        robot=robot,
+        cause=cause,
+        began=began,
+        opened=opened,
+        severity=worst.severity,
+        evidence=worst.evidence,
+    )

@@ -1,0 +1,317 @@
+"""Recurring events get an identity that lasts: the desk where novelties are kept."""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from hashlib import sha256
+
+import numpy as np
+from numpy.typing import NDArray
+
+from januscl.core import Conflict, Cost, NotFound, Novelty, NoveltyState, new_id, utc
+from januscl.triage.clusters import Neighbourhood, Space, clusters_of, stacked
+from januscl.triage.cost import Attempts, expected_cost
+
+Key = tuple[str, int]
+_POOL = 1500
+_MEMBERS = 300
+_ATTEMPTS = 20_000
+_FORWARD = (
+    NoveltyState.NEW,
+    NoveltyState.COLLECTING,
+    NoveltyState.LABELLING,
+    NoveltyState.IN_DECK,
+    NoveltyState.IN_RELEASE,
+    NoveltyState.CLOSED,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Sighting:
+    """One instance that an event is about.
+
+    Attributes:
+        observation: Id of its observation.
+        instance: Its row there.
+        robot: Who saw it.
+        at: When.
+        embedding: ``(D,)``, of the model that runs now.
+    """
+
+    observation: str
+    instance: int
+    robot: str
+    at: datetime
+    embedding: NDArray[np.floating]
+
+    @property
+    def key(self) -> Key:
+        """Observation and row, which no other sighting has."""
+        return self.observation, self.instance
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    observation: str
+    instance: int | None
+    failed: bool
+    at: datetime
+
+
+@dataclass
+class _File:
+    """What the desk keeps of one novelty. `since` is when its cost began to count."""
+
+    novelty: Novelty
+    since: datetime
+    keys: set[Key]
+    members: deque[Sighting] = field(default_factory=lambda: deque(maxlen=_MEMBERS))
+    returned: list[Sighting] = field(default_factory=list)
+
+
+class NoveltyDesk:
+    """Groups the instances of events into novelties and says what each costs.
+
+    An instance that lies near the members of a novelty joins it. The others wait in a pool; when
+    a dense group of them is large enough and from enough frames, it becomes a novelty, or joins
+    the one that it overlaps with. A closed novelty that recurs becomes `regressed`.
+
+    Args:
+        picks_a_day: Attempts a day in the whole fleet, for the cost.
+        least_instances: Instances that make a novelty.
+        least_frames: Frames that they must come from.
+        returns: Instances of a closed novelty, from as many frames, that make it regressed.
+    """
+
+    def __init__(
+        self,
+        picks_a_day: float,
+        least_instances: int = 12,
+        least_frames: int = 8,
+        returns: int = 6,
+    ) -> None:
+        self.picks_a_day = picks_a_day
+        self._least_instances = least_instances
+        self._least_frames = least_frames
+        self._returns = returns
+        self._files: dict[str, _File] = {}
+        self._pool: dict[Key, Sighting] = {}
+        self._grown = 0
+        self._attempts: deque[_Attempt] = deque(maxlen=_ATTEMPTS)
+        self._space: Space | None = None
+        self._near: dict[str, Neighbourhood] = {}
+
+    def see(self, sightings: Sequence[Sighting]) -> tuple[Novelty, ...]:
+        """Take the instances of an event; return the novelties that are new or came back.
+
+        The same instance twice counts once.
+        """
+        changed = [
+            novelty
+            for sighting in sightings
+            if not self._knows(sighting.key) and (novelty := self._assign(sighting)) is not None
+        ]
+        while len(self._pool) > _POOL:
+            del self._pool[next(iter(self._pool))]
+        enough = len(self._pool) >= self._least_instances
+        if enough and self._grown >= max(4, len(self._pool) // 20):
+            changed += self._cluster()
+        return tuple(self.novelty(n) for n in dict.fromkeys(changed))
+
+    def tell(self, observation: str, instance: int | None, failed: bool, at: datetime) -> None:
+        """Take the outcome of an attempt, on any package, novel or ordinary.
+
+        Args:
+            observation: Its id.
+            instance: The row that was tried; None when nothing was worth trying, which counts
+                as failed for every novelty that has an instance in the frame.
+            failed: Whether it failed.
+            at: When it ended.
+        """
+        self._attempts.append(_Attempt(observation, instance, failed, utc(at)))
+
+    def novelty(self, novelty: str) -> Novelty:
+        """Return a novelty with its present cost.
+
+        Raises:
+            NotFound: The desk has no such novelty.
+        """
+        return replace(self._file(novelty).novelty, cost=self._cost(novelty))
+
+    def rank(self) -> tuple[Novelty, ...]:
+        """Return all novelties, the costliest first."""
+        found = [self.novelty(novelty) for novelty in self._files]
+        return tuple(sorted(found, key=lambda n: (-n.cost.expected, n.id)))
+
+    def members(self, novelty: str) -> tuple[Sighting, ...]:
+        """Return the latest instances of a novelty, 300 at most, oldest first."""
+        return tuple(self._file(novelty).members)
+
+    def attempts(self, novelty: str) -> tuple[Attempts, Attempts]:
+        """Return the attempts on a novelty and all others since it began, or came back."""
+        file = self._file(novelty)
+        frames = {observation for observation, _ in file.keys}
+        counts = {True: [0, 0], False: [0, 0]}
+        for attempt in self._attempts:
+            if attempt.at < file.since:
+                continue
+            if attempt.instance is None:
+                mine = attempt.observation in frames
+            else:
+                mine = (attempt.observation, attempt.instance) in file.keys
+            counts[mine][0] += 1
+            counts[mine][1] += attempt.failed
+        return Attempts(*counts[True]), Attempts(*counts[False])
+
+    def move(self, novelty: str, state: NoveltyState) -> Novelty:
+        """Move a novelty on its way: forward, or back to collecting, or to dismissed.
+
+        Raises:
+            Conflict: The way does not lead there.
+            NotFound: The desk has no such novelty.
+        """
+        file = self._file(novelty)
+        now = file.novelty.state
+        back = state is NoveltyState.COLLECTING and now not in (
+            NoveltyState.CLOSED,
+            NoveltyState.DISMISSED,
+        )
+        dismissed = state is NoveltyState.DISMISSED and now is not NoveltyState.CLOSED
+        forward = (
+            now in _FORWARD and state in _FORWARD and _FORWARD.index(now) < _FORWARD.index(state)
+        )
+        if not (back or dismissed or forward):
+            raise Conflict(f"novelty {novelty} is {now}; it cannot become {state}")
+        file.novelty = replace(file.novelty, state=state)
+        file.returned.clear()
+        return self.novelty(novelty)
+
+    def dismiss(self, novelty: str) -> Novelty:
+        """Say that a novelty is not worth learning; its instances no longer raise it."""
+        return self.move(novelty, NoveltyState.DISMISSED)
+
+    def name(self, novelty: str, name: str, kind: int | None = None) -> Novelty:
+        """Give a novelty the name, and the class id, that its labels brought."""
+        file = self._file(novelty)
+        file.novelty = replace(file.novelty, name=name, kind=kind)
+        return self.novelty(novelty)
+
+    def rebase(self, embed: Callable[[Sequence[Key]], Mapping[Key, NDArray[np.floating]]]) -> None:
+        """Replace all embeddings by those of a new model.
+
+        Args:
+            embed: Returns ``(D,)`` for each (observation, row) that the new model sees again;
+                sightings that it leaves out stay counted but no longer attract others.
+        """
+        held = [*self._pool.values(), *(s for f in self._files.values() for s in f.members)]
+        found = embed([s.key for s in held])
+        self._pool = {
+            key: replace(s, embedding=found[key]) for key, s in self._pool.items() if key in found
+        }
+        for file in self._files.values():
+            kept = [replace(s, embedding=found[s.key]) for s in file.members if s.key in found]
+            file.members = deque(kept, maxlen=_MEMBERS)
+        self._look_again()
+
+    def _knows(self, key: Key) -> bool:
+        return key in self._pool or any(key in file.keys for file in self._files.values())
+
+    def _file(self, novelty: str) -> _File:
+        if novelty not in self._files:
+            raise NotFound(f"novelty {novelty} is not known; `janus novelties` lists them")
+        return self._files[novelty]
+
+    def _cost(self, novelty: str) -> Cost:
+        mine, others = self.attempts(novelty)
+        seed = int.from_bytes(sha256(novelty.encode()).digest()[:8], "big")
+        return expected_cost(mine, others, self.picks_a_day, seed)
+
+    def _assign(self, sighting: Sighting) -> str | None:
+        """Put a sighting where it belongs; return the novelty that came back by it, if any."""
+        best, nearness = "", np.inf
+        if self._space is not None and self._near:
+            place = self._space.place(stacked([sighting.embedding]))
+            near = {n: float(h.nearness(place)[0]) for n, h in self._near.items()}
+            best, nearness = min(near.items(), key=lambda item: item[1])
+        if nearness > 1:
+            self._pool[sighting.key] = sighting
+            self._grown += 1
+            return None
+        return best if self._join(self._files[best], [sighting]) else None
+
+    def _join(self, file: _File, sightings: Sequence[Sighting]) -> bool:
+        """Add sightings to a novelty and say whether it came back by them."""
+        old = file.novelty
+        file.members.extend(sightings)
+        file.keys.update(s.key for s in sightings)
+        file.novelty = replace(
+            old,
+            first_seen=min([old.first_seen, *(s.at for s in sightings)]),
+            last_seen=max([old.last_seen, *(s.at for s in sightings)]),
+            instances=len(file.keys),
+            robots=tuple(sorted({*old.robots, *(s.robot for s in sightings)})),
+        )
+        if old.state is not NoveltyState.CLOSED:
+            return False
+        file.returned.extend(sightings)
+        if len({s.observation for s in file.returned}) < self._returns:
+            return False
+        file.since = min(s.at for s in file.returned)
+        file.novelty = replace(file.novelty, state=NoveltyState.REGRESSED)
+        file.returned.clear()
+        return True
+
+    def _cluster(self) -> list[str]:
+        self._grown = 0
+        self._look_again()
+        assert self._space is not None
+        waiting = list(self._pool.values())
+        places = self._space.place(stacked([s.embedding for s in waiting]))
+        changed = []
+        for rows in clusters_of(places, self._least_instances):
+            group = [waiting[row] for row in rows]
+            if len({s.observation for s in group}) < self._least_frames:
+                continue
+            overlap = {n: float(np.median(h.nearness(places[rows]))) for n, h in self._near.items()}
+            nearest = min(overlap, key=lambda n: overlap[n], default=None)
+            if nearest is not None and overlap[nearest] <= 1.5:
+                changed += [nearest] if self._join(self._files[nearest], group) else []
+            else:
+                changed.append(self._open(group))
+                # The next group may be more of the same.
+                self._near[changed[-1]] = Neighbourhood(places[rows])
+            for sighting in group:
+                del self._pool[sighting.key]
+        self._look_again()
+        return changed
+
+    def _open(self, group: Sequence[Sighting]) -> str:
+        first = min(group, key=lambda s: (s.at, s.key))
+        entropy = sha256(f"novelty {first.key}".encode()).digest()[:10]
+        novelty = Novelty(
+            id=new_id(first.at, entropy),
+            name=f"novelty-{len(self._files) + 1}",
+            state=NoveltyState.NEW,
+            first_seen=first.at,
+            last_seen=first.at,
+            instances=0,
+            robots=(),
+            cost=Cost(0, 0, 0),
+        )
+        file = self._files[novelty.id] = _File(novelty, first.at, set())
+        self._join(file, sorted(group, key=lambda s: (s.at, s.key)))
+        return novelty.id
+
+    def _look_again(self) -> None:
+        """Learn anew where everything lies, from all that is held."""
+        held = [*self._pool.values(), *(s for f in self._files.values() for s in f.members)]
+        self._space, self._near = None, {}
+        if len(held) < 2:
+            return
+        self._space = Space(stacked([s.embedding for s in held]))
+        self._near = {
+            novelty: Neighbourhood(self._space.place(stacked([s.embedding for s in file.members])))
+            for novelty, file in self._files.items()
+            if len(file.members) >= 2
+        }
