@@ -10,12 +10,22 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import ExifTags, UnidentifiedImageError
 
 from januscl.core.errors import InvalidInput, NotFound
 from januscl.core.observation import Image
 
 MAX_PIXELS = 64_000_000
+_TRANSPOSE = {
+    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
+    3: Pillow.Transpose.ROTATE_180,
+    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
+    5: Pillow.Transpose.TRANSPOSE,
+    6: Pillow.Transpose.ROTATE_270,
+    7: Pillow.Transpose.TRANSVERSE,
+    8: Pillow.Transpose.ROTATE_90,
+}
+"""How to turn a picture upright that has this EXIF orientation (CIPA DC-008, section 4.6.4)."""
 _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
 
 
@@ -35,14 +45,13 @@ def decode_image(data: bytes, thing: str = "image", max_pixels: int = MAX_PIXELS
     try:
         with Pillow.open(io.BytesIO(data), formats=_FORMATS) as picture:
             if picture.width * picture.height > max_pixels:
-                raise InvalidInput(
-                    thing,
-                    f"at most {max_pixels} pixels",
-                    f"{picture.width}x{picture.height}",
-                    "Resize the picture, or raise max_pixels if you trust its source.",
-                )
+                raise _too_large(thing, max_pixels, f"{picture.width}x{picture.height}")
             picture.load()
-            return _eight_bit_rgb(ImageOps.exif_transpose(picture))
+            return _eight_bit_rgb(_upright(picture))
+    except InvalidInput:
+        raise
+    except Pillow.DecompressionBombError as error:
+        raise _too_large(thing, max_pixels, str(error)) from error
     except UnidentifiedImageError as error:
         raise InvalidInput(
             thing,
@@ -50,19 +59,37 @@ def decode_image(data: bytes, thing: str = "image", max_pixels: int = MAX_PIXELS
             f"{data[:8]!r}...",
             "It is no picture, or of a format that is not read.",
         ) from error
-    except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError) as error:
-        if isinstance(error, InvalidInput):
-            raise
+    except Exception as error:
+        # A decoder fed with damaged bytes raises whatever it trips over.
         raise InvalidInput(
             thing, "a whole picture", str(error), "The file is damaged or cut short; send it again."
         ) from error
 
 
+def _too_large(thing: str, max_pixels: int, found: str) -> InvalidInput:
+    return InvalidInput(
+        thing,
+        f"at most {max_pixels} pixels",
+        found,
+        "Resize the picture, or raise max_pixels if you trust its source.",
+    )
+
+
+def _upright(picture: Pillow.Image) -> Pillow.Image:
+    """Carry out the EXIF rotation; damaged EXIF data is as good as none."""
+    try:
+        orientation = picture.getexif().get(ExifTags.Base.Orientation)
+    except Exception:
+        return picture
+    method = _TRANSPOSE.get(orientation) if isinstance(orientation, int) else None
+    return picture if method is None else picture.transpose(method)
+
+
 def _eight_bit_rgb(picture: Pillow.Image) -> Image:
     if picture.mode.startswith(("I", "F")):
-        values = np.asarray(picture, dtype=np.float64)
+        values = np.nan_to_num(np.asarray(picture, dtype=np.float64), posinf=0.0, neginf=0.0)
         top = 65535.0 if picture.mode.startswith("I") else max(float(values.max(initial=0)), 1.0)
-        grey = np.clip(np.nan_to_num(values) / top * 255.0, 0, 255).round().astype(np.uint8)
+        grey = np.clip(values / top * 255.0, 0, 255).round().astype(np.uint8)
         return np.repeat(grey[:, :, None], 3, axis=2)
     if "A" in picture.getbands() or "transparency" in picture.info:
         picture = picture.convert("RGBA")
