@@ -1,4 +1,7 @@
-"""What is learned from: labels, decks and slices; and what is learned: models, verdicts, releases."""
+"""What is learned from, and what is learned.
+
+Labels, decks and slices go in; model versions, verdicts and releases come out.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -191,4 +191,6 @@ def mask_iou(left: Sequence[Rle], right: Sequence[Rle]) -> NDArray[np.float64]:
     b = np.stack([decode_mask(rle).ravel() for rle in right]).astype(np.float32)
     shared = (a @ b.T).astype(np.float64)
     union = a.sum(axis=1)[:, None] + b.sum(axis=1)[None, :] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    overlap: NDArray[np.float64] = np.zeros_like(shared)
+    np.divide(shared, union, out=overlap, where=union > 0)
+    return overlap

@@ -244,11 +244,11 @@ class Observation:
                     f"{(rle.height, rle.width)}",
                     "Masks have the size of the frame.",
                 )
-        if self.pick is not None and self.pick.instance is not None:
-            if not 0 <= self.pick.instance < len(self.instances):
-                raise InvalidInput(
-                    f"pick of observation {self.id}",
-                    f"an instance in 0..{len(self.instances) - 1}",
-                    f"{self.pick.instance}",
-                    "Report the row of the instance in this observation.",
-                )
+        row = None if self.pick is None else self.pick.instance
+        if row is not None and not 0 <= row < len(self.instances):
+            raise InvalidInput(
+                f"pick of observation {self.id}",
+                f"an instance in 0..{len(self.instances) - 1}",
+                f"{row}",
+                "Report the row of the instance in this observation.",
+            )

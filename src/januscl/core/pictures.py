@@ -9,8 +9,8 @@ import io
 from pathlib import Path
 
 import numpy as np
-from PIL import Image as Pillow
 from PIL import ExifTags, UnidentifiedImageError
+from PIL import Image as Pillow
 
 from januscl.core.errors import InvalidInput, NotFound
 from januscl.core.observation import Image
