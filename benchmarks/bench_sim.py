@@ -13,7 +13,7 @@ from januscl.core import BoolMask, Cell, Instances, Outcome, decode_mask, encode
 from januscl.sim import BASE_MIX, BASE_TAXONOMY, LATE_KINDS, CellRobot, Look, make_labelled
 
 SEEDS = (0, 1, 2)
-PILES, ATTEMPTS = 60, 100
+PILES, ATTEMPTS = 60, 80
 Point = tuple[float, float]
 
 

@@ -151,13 +151,25 @@ def test_a_cup_on_two_packages_takes_both():
 
 
 def test_a_bin_is_exchanged_when_it_was_tried_often_enough():
-    robot = CellRobot(Cell("r", "c", "l", "s"), Look(), 8, 96, max_attempts_per_pile=3)
+    robot = CellRobot(Cell("r", "c", "l", "s"), Look(), 8, 96, max_attempts_per_pile=3, patience=9)
     robot.look()
     first = robot.scene.packages
     for _ in range(2):
         robot.attempt(Instances.empty(), None, None)
         robot.look()
         assert robot.scene.packages is first
+    robot.attempt(Instances.empty(), None, None)
+    robot.look()
+    assert robot.scene.packages is not first
+
+
+def test_after_failures_in_a_row_the_bin_goes_to_a_person():
+    robot = CellRobot(Cell("r", "c", "l", "s"), Look(), 8, 96, patience=2)
+    robot.look()
+    first = robot.scene.packages
+    robot.attempt(Instances.empty(), None, None)
+    robot.look()
+    assert robot.scene.packages is first
     robot.attempt(Instances.empty(), None, None)
     robot.look()
     assert robot.scene.packages is not first

@@ -93,12 +93,14 @@ class Eye:
         self._gl.make_current()
         scene = self._scene(pile, camera, lamp)
         image = np.empty((self.size, self.size, 3), np.uint8)
-        inverse = np.empty((self.size, self.size), np.float32)
         mujoco.mjr_render(self._rect, scene, self._context)
-        mujoco.mjr_readPixels(image, inverse, self._rect, self._context)
+        mujoco.mjr_readPixels(image, None, self._rect, self._context)
+        # Depth comes with the ids: in that pass clear film is as solid as it is to a cup.
+        inverse = np.empty((self.size, self.size), np.float32)
+        ids = self._ids(pile, scene, inverse)
         # The buffer holds a + b/z with reversed range: 1 at the near plane, 0 at the far one.
         depth = _NEAR * _FAR / (_NEAR + inverse * (_FAR - _NEAR))
-        return Shot(image[::-1].copy(), depth[::-1].astype(np.float32), self._ids(pile, scene))
+        return Shot(image[::-1].copy(), depth[::-1].astype(np.float32), ids)
 
     def pixels_alone(self, pile: Pile, camera: Camera) -> NDArray[np.int64]:
         """Return how many pixels ``(N,)`` each package would fill if nothing else were there."""
@@ -125,7 +127,7 @@ class Eye:
         mujoco.mjv_updateScene(model, data, self._option, None, self._camera, everything, scene)
         return scene
 
-    def _ids(self, pile: Pile, scene: Any) -> IdMap:
+    def _ids(self, pile: Pile, scene: Any, inverse: Depth | None = None) -> IdMap:
         flags = mujoco.mjtRndFlag
         for flag, value in (
             (flags.mjRND_SEGMENT, True), (flags.mjRND_IDCOLOR, True), (flags.mjRND_SHADOW, False)
@@ -133,7 +135,7 @@ class Eye:
             scene.flags[flag] = value
         code = np.empty((self.size, self.size, 3), np.uint8)
         mujoco.mjr_render(self._rect, scene, self._context)
-        mujoco.mjr_readPixels(code, None, self._rect, self._context)
+        mujoco.mjr_readPixels(code, inverse, self._rect, self._context)
         owner = np.zeros(scene.ngeom + 1, np.int32)
         for geom in scene.geoms[: scene.ngeom]:
             if geom.segid >= 0 and geom.objid >= 0:

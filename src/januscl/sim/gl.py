@@ -59,6 +59,8 @@ def _try_backends() -> Any:
             reasons.append(f"{name}: {error}")
             _forget_opengl()
         else:
+            # The library itself reads this when it looks for its GL functions.
+            os.environ["MUJOCO_GL"] = name
             return found
     if platform is None:
         del os.environ["PYOPENGL_PLATFORM"]

@@ -27,8 +27,9 @@ from januscl.sim.suction import CUP_RADIUS, lift, touch
 from januscl.sim.truth import Truth, truth_of
 
 _LEAST_PURE = 0.65  # share of a mask that one package must hold for the mask to mean it
+_RIM = 0.02  # metres beyond the wall at which the arm still goes, for what leans over it
 _PLACEMENT = 0.0015  # metres, standard deviation of where the cup ends up in x and y
-_STEEPEST = np.cos(np.radians(50))  # the arm leans no further from the vertical
+_STEEPEST = np.cos(np.radians(62))  # the arm leans no further from the vertical
 START = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
 
 
@@ -89,6 +90,7 @@ class CellRobot:
         clock: What time it is; a fixed start when omitted. Each frame is at least a second later
             than the one before.
         max_attempts_per_pile: After so many the bin is exchanged even if it is not empty.
+        patience: So many failures in a row, and the bin goes to a person and is exchanged.
         packages: Fewest and most in a pile.
 
     Attributes:
@@ -104,7 +106,8 @@ class CellRobot:
         seed: int,
         size: int = 192,
         clock: Callable[[], datetime] | None = None,
-        max_attempts_per_pile: int = 14,
+        max_attempts_per_pile: int = 12,
+        patience: int = 4,
         packages: tuple[int, int] = (6, 10),
     ) -> None:
         self.cell = cell
@@ -112,12 +115,12 @@ class CellRobot:
         self.last_attempt: Attempt | None = None
         self._look, self._seed, self._size = look, seed, size
         self._clock = clock or (lambda: START)
-        self._limit, self._packages = max_attempts_per_pile, packages
+        self._limit, self._patience, self._packages = max_attempts_per_pile, patience, packages
         self._rng = np.random.default_rng((seed, 1))
         self._calibrated = Camera.of_look(look)
         self._faults: dict[str, float] = {}
         self._pile: Pile | None = None
-        self._piles = self._attempts = 0
+        self._piles = self._attempts = self._failed = 0
         self._seen: tuple[Frame, Shot, Scene] | None = None
 
     @property
@@ -155,7 +158,7 @@ class CellRobot:
         check_mix(mix)
         self._pile = Pile.poured(mix, count, np.random.default_rng((seed, 3)), self._look)
         self._pile.open_top()
-        self._attempts = 0
+        self._attempts = self._failed = 0
 
     def look(self) -> Frame:
         """Take a picture of the bin; an empty bin, or one tried too often, is exchanged first."""
@@ -212,6 +215,7 @@ class CellRobot:
         pile = self._ready(exchange=False)
         left = tuple(package.kind for package in pile.packages)
         if instance is None or point is None:
+            self._failed += 1
             self.last_attempt = Attempt(Outcome.INFEASIBLE, None, None, (), (), left)
             return Outcome.INFEASIBLE
         _check_choice(instances, instance, point)
@@ -221,6 +225,7 @@ class CellRobot:
         came = lift(pile, holds)
         up = tuple(pile.packages[k] for k in came)
         outcome = _outcome(goal is not None, bool(holds), up, target)
+        self._failed = self._failed + 1 if outcome.failed else 0
         self.last_attempt = Attempt(
             outcome,
             target.kind if target else None,
@@ -238,13 +243,15 @@ class CellRobot:
 
     def _ready(self, exchange: bool = True) -> Pile:
         pile = self._pile
-        if pile is None or (exchange and (not pile.packages or self._attempts >= self._limit)):
+        used_up = self._attempts >= self._limit or self._failed >= self._patience
+        if pile is None or (exchange and (used_up or not pile.packages)):
             self._piles += 1
             rng = np.random.default_rng((self._seed, 2, self._piles))
             count = int(rng.integers(self._packages[0], self._packages[1] + 1))
             pile = Pile.poured(self.mix, count, rng, self._look)
             pile.open_top()
-            self._pile, self._attempts = pile, 0
+            self._pile = pile
+            self._attempts = self._failed = 0
         return pile
 
     def _last(self) -> tuple[Frame, Shot, Scene]:
@@ -280,7 +287,7 @@ class CellRobot:
         column, row = _pixel(point, self._size)
         pixel = np.asarray((point,), dtype=np.float64)
         place = self._calibrated.to_world(pixel, depth[row, column][None], self._size)[0]
-        if np.abs(place[:2]).max() > BIN_HALF:
+        if np.abs(place[:2]).max() > BIN_HALF + _RIM:
             return None
         inside = decode_mask(instances.masks[instance])
         reach = max(int(CUP_RADIUS / depth[row, column] * self._size * 1.4), 2)
