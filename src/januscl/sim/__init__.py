@@ -18,12 +18,12 @@ from januscl.sim.scene import Look
 if TYPE_CHECKING:
     from januscl.sim.fleet import SimFleet
     from januscl.sim.pile import Pile
-    from januscl.sim.robot import Attempt, CellRobot, Scene
-    from januscl.sim.truth import LEAST_PIXELS, LEAST_SHARE, Truth, make_labelled
+    from januscl.sim.robot import Attempt, CellRobot
+    from januscl.sim.truth import LEAST_PIXELS, LEAST_SHARE, Scene, Truth, make_labelled
 
 _NEED_MUJOCO = {
     "Attempt": "robot", "CellRobot": "robot", "LEAST_PIXELS": "truth", "LEAST_SHARE": "truth",
-    "Pile": "pile", "Scene": "robot", "SimFleet": "fleet", "Truth": "truth",
+    "Pile": "pile", "Scene": "truth", "SimFleet": "fleet", "Truth": "truth",
     "make_labelled": "truth",
 }  # fmt: skip
 

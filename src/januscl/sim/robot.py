@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
 from januscl.core import (
     Cell,
@@ -14,22 +13,22 @@ from januscl.core import (
     Instances,
     InvalidInput,
     Outcome,
+    Rle,
     decode_mask,
 )
+from januscl.sim.aim import Goal, aim, pixel_of
 from januscl.sim.camera import Camera
 from januscl.sim.eye import Shot, eye
 from januscl.sim.faults import check_fault, sensed
 from januscl.sim.kinds import BASE_MIX, check_mix
 from januscl.sim.packages import Package
 from januscl.sim.pile import Pile
-from januscl.sim.scene import BIN_HALF, Look
-from januscl.sim.suction import CUP_RADIUS, lift, touch
-from januscl.sim.truth import Truth, truth_of
+from januscl.sim.scene import Look
+from januscl.sim.suction import lift, touch
+from januscl.sim.truth import Scene, Truth
 
 _LEAST_PURE = 0.65  # share of a mask that one package must hold for the mask to mean it
-_RIM = 0.02  # metres beyond the wall at which the arm still goes, for what leans over it
 _PLACEMENT = 0.0015  # metres, standard deviation of where the cup ends up in x and y
-_STEEPEST = np.cos(np.radians(62))  # the arm leans no further from the vertical
 START = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
 
 
@@ -53,30 +52,6 @@ class Attempt:
     touched: tuple[str, ...]
     came_up: tuple[str, ...]
     left: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """A bin as one frame shows it, light enough to keep: the truth is drawn when it is asked for.
-
-    Attributes:
-        packages: What lies in it.
-        poses: ``(N, 7)``: position in metres and quaternion w, x, y, z.
-        look: The cell.
-        camera: Where the camera really was.
-        size: Side of the picture in px.
-    """
-
-    packages: tuple[Package, ...]
-    poses: NDArray[np.float64]
-    look: Look
-    camera: Camera
-    size: int
-
-    def truth(self) -> Truth:
-        """Return what is really in the picture."""
-        pile = Pile(self.packages, self.poses, self.look)
-        return truth_of(pile, self.camera, eye(self.size).shoot(pile, self.camera))
 
 
 class CellRobot:
@@ -220,7 +195,7 @@ class CellRobot:
             return Outcome.INFEASIBLE
         _check_choice(instances, instance, point)
         target = self._owner(instances, instance)
-        goal = self._goal(instances, instance, point)
+        goal = self._goal(instances.masks[instance], point)
         holds = touch(pile, *goal) if goal is not None else ()
         came = lift(pile, holds)
         up = tuple(pile.packages[k] for k in came)
@@ -265,6 +240,15 @@ class CellRobot:
             return self._calibrated
         return self._calibrated.knocked(severity, np.random.default_rng((self._seed, 4)))
 
+    def _goal(self, mask: Rle, point: tuple[float, float]) -> Goal | None:
+        """Return where the cup ends up, which is not quite where it was sent."""
+        goal = aim(self._calibrated, self._last()[1].depth, decode_mask(mask), point)
+        if goal is None:
+            return None
+        place, normal = goal
+        place[:2] += self._rng.normal(0, _PLACEMENT, 2)
+        return place, normal
+
     def _owner(self, instances: Instances, instance: int) -> Package | None:
         """Return the package that the mask is a mask of; None for background or a mixture."""
         _, shot, scene = self._last()
@@ -275,30 +259,9 @@ class CellRobot:
 
     def _pointed(self, point: tuple[float, float]) -> str | None:
         _, shot, scene = self._last()
-        column, row = _pixel(point, self._size)
+        column, row = pixel_of(point, self._size)
         number = int(shot.ids[row, column])
         return scene.packages[number - 1].kind if number else None
-
-    def _goal(
-        self, instances: Instances, instance: int, point: tuple[float, float]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Return where the robot believes the surface to be, and its normal; None off the bin."""
-        depth = self._last()[1].depth.astype(np.float64)
-        column, row = _pixel(point, self._size)
-        pixel = np.asarray((point,), dtype=np.float64)
-        place = self._calibrated.to_world(pixel, depth[row, column][None], self._size)[0]
-        if np.abs(place[:2]).max() > BIN_HALF + _RIM:
-            return None
-        inside = decode_mask(instances.masks[instance])
-        reach = max(int(CUP_RADIUS / depth[row, column] * self._size * 1.4), 2)
-        rows, columns = np.mgrid[row - reach : row + reach + 1, column - reach : column + reach + 1]
-        fits = (np.minimum(rows, columns) >= 0) & (np.maximum(rows, columns) < self._size)
-        rows, columns = rows[fits], columns[fits]
-        rows, columns = rows[inside[rows, columns]], columns[inside[rows, columns]]
-        centres = np.column_stack((columns, rows)) + 0.5
-        places = self._calibrated.to_world(centres, depth[rows, columns], self._size)
-        place[:2] += self._rng.normal(0, _PLACEMENT, 2)
-        return place, _normal(places)
 
 
 def _check_choice(instances: Instances, instance: int, point: tuple[float, float]) -> None:
@@ -309,24 +272,6 @@ def _check_choice(instances: Instances, instance: int, point: tuple[float, float
         )  # fmt: skip
     if not np.isfinite(point).all():
         raise InvalidInput("attempt", "a finite point", f"{point}", "Give x, y in px.")
-
-
-def _pixel(point: tuple[float, float], size: int) -> tuple[int, int]:
-    column, row = np.clip(np.floor(point), 0, size - 1).astype(int)
-    return int(column), int(row)
-
-
-def _normal(places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the upward normal of the plane through places ``(N, 3)``, no steeper than the arm."""
-    up = np.asarray((0.0, 0.0, 1.0))
-    if len(places) < 6:
-        return up
-    _, _, axes = np.linalg.svd(places - places.mean(axis=0), full_matrices=False)
-    normal = axes[2] * np.sign(axes[2, 2] or 1.0)
-    if normal[2] < _STEEPEST:
-        flat = normal * (1, 1, 0)
-        normal = up * _STEEPEST + flat / np.linalg.norm(flat) * np.sqrt(1 - _STEEPEST**2)
-    return np.asarray(normal)
 
 
 def _outcome(

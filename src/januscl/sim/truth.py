@@ -22,6 +22,7 @@ from januscl.sim.camera import Camera
 from januscl.sim.eye import Shot, eye
 from januscl.sim.faults import sensed
 from januscl.sim.kinds import BASE_TAXONOMY, check_mix
+from januscl.sim.packages import Package
 from januscl.sim.pile import Pile
 from januscl.sim.scene import Look
 
@@ -80,6 +81,30 @@ def truth_of(pile: Pile, camera: Camera, shot: Shot) -> Truth:
     alone = eye(size).pixels_alone(pile, camera)
     kinds = tuple(package.kind for package in pile.packages)
     return Truth(shot.ids, shot.depth, kinds, pixels, pixels / np.maximum(alone, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A bin as one frame shows it, light enough to keep: the truth is drawn when it is asked for.
+
+    Attributes:
+        packages: What lies in it.
+        poses: ``(N, 7)``: position in metres and quaternion w, x, y, z.
+        look: The cell.
+        camera: Where the camera really was.
+        size: Side of the picture in px.
+    """
+
+    packages: tuple[Package, ...]
+    poses: NDArray[np.float64]
+    look: Look
+    camera: Camera
+    size: int
+
+    def truth(self) -> Truth:
+        """Return what is really in the picture."""
+        pile = Pile(self.packages, self.poses, self.look)
+        return truth_of(pile, self.camera, eye(self.size).shoot(pile, self.camera))
 
 
 def make_labelled(
