@@ -65,6 +65,7 @@ class Eye:
 
     def __init__(self, size: int) -> None:
         self.size = size
+        self._thread = threading.get_ident()
         self._gl = new_context(size)
         self._gl.make_current()
         self._context = mujoco.MjrContext(_library(size), mujoco.mjtFontScale.mjFONTSCALE_100.value)
@@ -78,6 +79,8 @@ class Eye:
         atexit.register(self._close)
 
     def _close(self) -> None:
+        if threading.get_ident() != self._thread:
+            return  # only the thread that holds a context can free it
         self._gl.make_current()
         self._context.free()
         self._gl.free()
