@@ -158,8 +158,8 @@ class CompactModel:
             x = to_input(part, self.input_px).contiguous(memory_format=torch.channels_last)
             found, features = self.network.detect(x, floor, limit)
             for index, (image, detections) in enumerate(zip(part, found, strict=True)):
-                middle = features["1"][index]
-                seen.append(self._instances(image.shape[:2], detections, middle))
+                finest = features["0"][index]
+                seen.append(self._instances(image.shape[:2], detections, finest))
         return seen
 
     def _instances(self, size: tuple[int, ...], found: Detections, features: Tensor) -> Instances:

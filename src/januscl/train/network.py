@@ -70,7 +70,9 @@ class Backbone(nn.Module):
         self.stride4 = Residual(48, 48)
         self.stride8 = Residual(48, 96, 2)
         self.stride16 = nn.Sequential(Residual(96, 160, 2), Residual(160, 160))
-        self.pyramid = torchvision.ops.FeaturePyramidNetwork([48, 96, 160], CHANNELS)
+        self.pyramid = torchvision.ops.FeaturePyramidNetwork(
+            [48, 96, 160], CHANNELS, norm_layer=nn.BatchNorm2d
+        )
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Return the levels under the names ``"0"``, ``"1"`` and ``"2"``, finest first."""
