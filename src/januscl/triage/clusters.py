@@ -46,22 +46,38 @@ class Neighbourhood:
         return _near(_apart(places, self._members)) / self._radius
 
 
-def clusters_of(places: Vectors, least: int) -> list[NDArray[np.int64]]:
-    """Return the rows of each cluster, largest first, by HDBSCAN; the rest is noise.
+def clusters_of(places: Vectors, known: Vectors, least: int) -> list[NDArray[np.int64]]:
+    """Return the rows of each new cluster, largest first, by HDBSCAN; the rest is noise.
 
-    A single cluster is allowed, as one novelty at a time is the usual case.
+    Known instances are clustered along: they give the scale of what is dense, without which a
+    cloud of strays could not be told from a cluster, and a cluster that holds more of them than
+    of the new is nothing new. Members twice as far from the others as is usual are noise too.
 
     Args:
-        places: ``(N, C)``.
+        places: ``(N, C)`` of what may be new.
+        known: ``(M, C)`` of known instances.
         least: Fewest members of a cluster.
     """
+    together = np.concatenate([places, known])
     if len(places) < least:
         return []
-    labels = HDBSCAN(
-        min_cluster_size=least, min_samples=min(5, least), allow_single_cluster=True, copy=True
-    ).fit_predict(places)
-    groups = [np.flatnonzero(labels == label) for label in range(int(labels.max()) + 1)]
-    return sorted(groups, key=len, reverse=True)
+    labels = HDBSCAN(min_cluster_size=least, min_samples=min(5, least), copy=True).fit_predict(
+        together
+    )
+    groups = []
+    for label in range(int(labels.max()) + 1):
+        rows = np.flatnonzero(labels == label)
+        new = rows[rows < len(places)]
+        if 2 * len(new) > len(rows) and len(new) >= least:
+            groups.append(_dense(places, new))
+    return sorted((rows for rows in groups if len(rows) >= least), key=len, reverse=True)
+
+
+def _dense(places: Vectors, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    apart = _apart(places[rows], places[rows])
+    np.fill_diagonal(apart, np.inf)
+    near = _near(apart)
+    return rows[near <= 2 * np.median(near)]
 
 
 def _unit(vectors: NDArray[np.floating]) -> Vectors:

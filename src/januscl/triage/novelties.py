@@ -9,11 +9,12 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
-from januscl.core import Conflict, Cost, NotFound, Novelty, NoveltyState, new_id, utc
+from januscl.core import Conflict, Cost, InvalidInput, NotFound, Novelty, NoveltyState, new_id, utc
 from januscl.triage.clusters import Neighbourhood, Space, clusters_of, stacked
 from januscl.triage.cost import Attempts, expected_cost
 
 Key = tuple[str, int]
+_ORDINARY = 400
 _POOL = 1500
 _MEMBERS = 300
 _ATTEMPTS = 20_000
@@ -78,6 +79,8 @@ class NoveltyDesk:
     the one that it overlaps with. A closed novelty that recurs becomes `regressed`.
 
     Args:
+        ordinary: ``(M, D)`` embeddings of known instances, such as those that the novelty watcher
+            was fitted on; an even part of 400 is kept. The more kinds among them the better.
         picks_a_day: Attempts a day in the whole fleet, for the cost.
         least_instances: Instances that make a novelty.
         least_frames: Frames that they must come from.
@@ -86,12 +89,14 @@ class NoveltyDesk:
 
     def __init__(
         self,
+        ordinary: NDArray[np.floating],
         picks_a_day: float,
         least_instances: int = 12,
         least_frames: int = 8,
         returns: int = 6,
     ) -> None:
         self.picks_a_day = picks_a_day
+        self._ordinary = _even_part(ordinary)
         self._least_instances = least_instances
         self._least_frames = least_frames
         self._returns = returns
@@ -99,7 +104,7 @@ class NoveltyDesk:
         self._pool: dict[Key, Sighting] = {}
         self._grown = 0
         self._attempts: deque[_Attempt] = deque(maxlen=_ATTEMPTS)
-        self._space: Space | None = None
+        self._space = Space(self._ordinary)
         self._near: dict[str, Neighbourhood] = {}
 
     def see(self, sightings: Sequence[Sighting]) -> tuple[Novelty, ...]:
@@ -197,15 +202,21 @@ class NoveltyDesk:
         file.novelty = replace(file.novelty, name=name, kind=kind)
         return self.novelty(novelty)
 
-    def rebase(self, embed: Callable[[Sequence[Key]], Mapping[Key, NDArray[np.floating]]]) -> None:
+    def rebase(
+        self,
+        ordinary: NDArray[np.floating],
+        embed: Callable[[Sequence[Key]], Mapping[Key, NDArray[np.floating]]],
+    ) -> None:
         """Replace all embeddings by those of a new model.
 
         Args:
+            ordinary: ``(M, D)`` of known instances, as at first.
             embed: Returns ``(D,)`` for each (observation, row) that the new model sees again;
                 sightings that it leaves out stay counted but no longer attract others.
         """
         held = [*self._pool.values(), *(s for f in self._files.values() for s in f.members)]
         found = embed([s.key for s in held])
+        self._ordinary = _even_part(ordinary)
         self._pool = {
             key: replace(s, embedding=found[key]) for key, s in self._pool.items() if key in found
         }
@@ -230,7 +241,7 @@ class NoveltyDesk:
     def _assign(self, sighting: Sighting) -> str | None:
         """Put a sighting where it belongs; return the novelty that came back by it, if any."""
         best, nearness = "", np.inf
-        if self._space is not None and self._near:
+        if self._near:
             place = self._space.place(stacked([sighting.embedding]))
             near = {n: float(h.nearness(place)[0]) for n, h in self._near.items()}
             best, nearness = min(near.items(), key=lambda item: item[1])
@@ -265,11 +276,11 @@ class NoveltyDesk:
     def _cluster(self) -> list[str]:
         self._grown = 0
         self._look_again()
-        assert self._space is not None
         waiting = list(self._pool.values())
         places = self._space.place(stacked([s.embedding for s in waiting]))
         changed = []
-        for rows in clusters_of(places, self._least_instances):
+        known = self._space.place(self._ordinary)
+        for rows in clusters_of(places, known, self._least_instances):
             group = [waiting[row] for row in rows]
             if len({s.observation for s in group}) < self._least_frames:
                 continue
@@ -306,12 +317,22 @@ class NoveltyDesk:
     def _look_again(self) -> None:
         """Learn anew where everything lies, from all that is held."""
         held = [*self._pool.values(), *(s for f in self._files.values() for s in f.members)]
-        self._space, self._near = None, {}
-        if len(held) < 2:
-            return
-        self._space = Space(stacked([s.embedding for s in held]))
+        self._space = Space(np.concatenate([self._ordinary, *(s.embedding[None] for s in held)]))
         self._near = {
             novelty: Neighbourhood(self._space.place(stacked([s.embedding for s in file.members])))
             for novelty, file in self._files.items()
             if len(file.members) >= 2
         }
+
+
+def _even_part(ordinary: NDArray[np.floating]) -> NDArray[np.floating]:
+    if ordinary.ndim != 2 or len(ordinary) < 2:
+        raise InvalidInput(
+            "ordinary embeddings",
+            "shape (M, D) with M of 2 or more",
+            f"shape {ordinary.shape}",
+            "Pass the embeddings of the healthy window's instances.",
+        )
+    chosen = np.linspace(0, len(ordinary) - 1, min(len(ordinary), _ORDINARY)).astype(np.int64)
+    part: NDArray[np.floating] = ordinary[chosen]
+    return part

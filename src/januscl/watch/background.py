@@ -92,6 +92,8 @@ def learn_background(
     image = np.where((seen > 0)[:, :, None], middle, plain).astype(np.uint8)
     often = seen >= 0.4 * len(images)
     stable = often & (spread <= 5 + 0.06 * image.mean(axis=2))
+    # Beside a pixel that is not known, the smoothed gradients mean nothing.
+    stable = cv2.erode(stable.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(np.bool_)
     if not steady or stable.mean() < 0.02:
         stable = seen >= 0.5 * seen.max()
     where = np.flatnonzero(stable)

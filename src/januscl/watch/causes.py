@@ -14,9 +14,9 @@ _LEAST_SEVERITY = {
     "lamp_failed": 15.0,  # % darker
     "over_exposed": 15.0,  # % brighter
     "noisy_sensor": 1.6,  # times its noise
-    "defocus": 12.0,  # % softer edges
+    "defocus": 22.0,  # % softer edges
     "colour_cast": 6.0,  # % shift of a channel
-    "dirty_lens": 35.0,  # % less detail in a patch
+    "dirty_lens": 25.0,  # % less detail in a patch
 }
 
 CAUSES = tuple(_LEAST_SEVERITY)

@@ -11,7 +11,7 @@ from januscl.core import BoolMask, Conflict, Image, InvalidInput, Observation, S
 from januscl.watch.background import Background, hidden_by, learn_background
 from januscl.watch.calibration import conformal_p
 from januscl.watch.causes import CAUSES, main_cause
-from januscl.watch.readings import LASTING, Readings, lasting_patch, read_frame
+from januscl.watch.readings import Readings, lasting_patch, read_frame, remember_patches
 
 _FOLDS = 5
 _LARGEST = 640
@@ -38,9 +38,9 @@ class CameraHealth:
 
     Measured outside the instances, and pixel by pixel only where the reference holds still, so
     that packages of any look are no fault, even those that the model missed. Remembers the
-    frame before, to tell a frozen picture, and 16 frames, as dirt is told from a missed package
-    by its staying; so a dirty lens is seen about 11 frames late. Scoring the last observation
-    again gives the same signals.
+    frame before, to tell a frozen picture, and 16 readings of each place, as dirt is told from
+    a missed package by its staying; so a dirty lens is seen 13 frames late or more, and later
+    where packages mostly lie. Scoring the last observation again gives the same signals.
 
     Pictures over 640 px a side are decimated by a whole number first. A camera that moves while
     it is healthy (hand-held, on an arm) can be judged for everything but a knock
@@ -53,6 +53,8 @@ class CameraHealth:
         self._background: Background | None = None
         self._last: tuple[str, Image] | None = None
         self._before_last: Image | None = None
+        self._patches: NDArray[np.float32] | None = None
+        self._remembered = ""
 
     def fit(self, reference: Sequence[Observation]) -> Self:
         """Learn what is ordinary for this camera.
@@ -80,7 +82,7 @@ class CameraHealth:
         if not steady:
             readings = _read_folds(images, covered, steady=False)
         self._typical = _typical(readings, steady)
-        self._recent: dict[str, Readings] = {}
+        self._patches, self._remembered = None, ""
         healthy = []
         for observation, r in zip(reference, readings, strict=True):
             self._remember(observation.id, r)
@@ -134,12 +136,12 @@ class CameraHealth:
         ]
 
     def _remember(self, observation: str, readings: Readings) -> None:
-        self._recent[observation] = readings
-        if len(self._recent) > LASTING:
-            del self._recent[next(iter(self._recent))]
+        if observation != self._remembered:
+            self._patches = remember_patches(self._patches, readings.patches)
+            self._remembered = observation
 
     def _lasting_patch(self) -> tuple[float, tuple[int, int]]:
-        return lasting_patch([r.patches for r in self._recent.values()])
+        return (0.0, (0, 0)) if self._patches is None else lasting_patch(self._patches)
 
     def _severities(self, r: Readings) -> dict[str, float]:
         usual = self._typical

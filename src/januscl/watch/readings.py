@@ -4,7 +4,6 @@ Each measure is chosen to stay put under the other faults: softness is a ratio o
 at the same edges, noise is divided by the gain, brightness is what all channels share.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -14,7 +13,8 @@ from numpy.typing import NDArray
 from januscl.core import BoolMask, Image
 from januscl.watch.background import LOG, Background, gradient
 
-LASTING = 16  # frames over which dirt has to stay
+LASTING = 16  # readings of a place over which dirt has to stay
+_DETAIL = 1.0  # mean square gradient of the background below which dirt would not show
 _ENOUGH = 300
 _NOISE_KERNEL = np.asarray([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
 
@@ -149,28 +149,40 @@ def _patches(
     # The light is taken at the edges themselves, as a shadow may lie on them alone.
     dimmed = (light + 8 * ought + 1e-3) / (usual + 8 * ought + 1e-3)
     clear = np.sqrt((now + 1e-3) / (ought + 1e-3)) / dimmed
-    told = (weight >= 0.3) & (ought >= 0.25 * weight)
+    told = (weight >= 0.6) & (ought >= _DETAIL * weight)
     if told.any():
         clear /= max(float(np.median(clear[told])), 1e-3)
     return np.where(told, 1 - clear, np.inf).astype(np.float32), side // 4
 
 
-def lasting_patch(patches: Sequence[NDArray[np.float32]]) -> tuple[float, tuple[int, int]]:
+def remember_patches(
+    memory: NDArray[np.float32] | None, patches: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the last readings of each place that could be told, ``(LASTING, h, w)``.
+
+    Args:
+        memory: What this returned before; None at first.
+        patches: `Readings.patches` of the new frame.
+    """
+    if memory is None:
+        memory = np.full((LASTING, *patches.shape), np.inf, dtype=np.float32)
+    pushed = np.concatenate([patches[None], memory[:-1]])
+    return np.where(np.isfinite(patches), pushed, memory)
+
+
+def lasting_patch(memory: NDArray[np.float32]) -> tuple[float, tuple[int, int]]:
     """Return the worst loss of detail that stays at one place, and that place on the grid.
 
     A package that the model missed, or a shadow, hides detail as dirt does, but goes with its
-    pile. Of each place's readings the 20th percentile counts, where half of them can be told.
+    pile. Of the last readings of each place the 20th percentile counts.
 
     Args:
-        patches: Those of the last frames, `Readings.patches`.
+        memory: Of `remember_patches`.
 
     Returns:
-        The loss in 0..1 and ``(column, row)``; 0 when nothing can be said.
+        The loss in 0..1 and ``(column, row)``; 0 where too little was told.
     """
-    ranked = np.sort(np.stack(patches), axis=0)
-    told = np.isfinite(ranked).sum(axis=0)
-    rank = (0.2 * np.maximum(told - 1, 0)).astype(np.int64)
-    loss = np.take_along_axis(ranked, rank[None], axis=0)[0]
-    loss = np.where(told >= 0.5 * LASTING, loss, 0)
+    ranked = np.sort(memory, axis=0)
+    loss = np.where(np.isfinite(ranked[-1]), ranked[int(0.2 * LASTING)], 0)
     row, column = np.unravel_index(int(loss.argmax()), loss.shape)
     return max(0.0, float(loss[row, column])), (int(column), int(row))

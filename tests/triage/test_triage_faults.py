@@ -1,0 +1,100 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from januscl.core import InvalidInput, Signal
+from januscl.triage import FaultDesk
+from januscl.watch import EProcess
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def at(minute):
+    return START + timedelta(minutes=minute)
+
+
+def signal(cause, severity=30.0):
+    return Signal(f"camera.{cause}", severity, 1 / 41, None, severity, f"{cause} {severity}")
+
+
+def run(desk, causes, first=0, camera="c"):
+    """Feed one frame a minute; None is a healthy one. Return all changes."""
+    changes = []
+    for minute, cause in enumerate(causes, first):
+        changes += desk.update(camera, "r", at(minute), cause and signal(cause, 30.0 + minute))
+    return changes
+
+
+def test_a_lasting_fault_opens_one_ticket_and_closes_it_when_mended():
+    desk = FaultDesk(EProcess)
+    opened, closed = run(desk, [None] * 10 + ["defocus"] * 20 + [None] * 5)
+    assert (opened.cause, opened.began, opened.opened) == ("defocus", at(10), at(15))
+    assert opened.closed is None
+    assert (closed.id, closed.began, closed.closed) == (opened.id, at(10), at(30))
+    assert (closed.severity, closed.evidence) == (59.0, "defocus 59.0")
+    assert desk.tickets == (closed,)
+
+
+def test_one_bad_frame_now_and_then_opens_no_ticket():
+    desk = FaultDesk(EProcess)
+    assert run(desk, ([None] * 19 + ["defocus"]) * 30) == []
+
+
+def test_the_commonest_cause_of_the_run_names_the_ticket():
+    desk = FaultDesk(EProcess)
+    (ticket,) = run(desk, ["dirty_lens", "defocus", "defocus", "defocus", "lamp_failed", "defocus"])
+    assert ticket.cause == "defocus"
+
+
+def test_frames_from_the_first_bad_one_to_the_first_healthy_one_are_quarantined():
+    desk = FaultDesk(EProcess)
+    run(desk, [None] * 3 + ["lamp_failed"] * 8 + [None] * 9)
+    assert [minute for minute in range(20) if desk.quarantines("c", at(minute))] == [*range(3, 12)]
+    assert not desk.quarantines("other", at(5))
+
+
+def test_a_run_that_may_become_a_ticket_is_quarantined_until_it_turns_out_healthy():
+    desk = FaultDesk(EProcess)
+    run(desk, [None, "defocus", "defocus"])
+    assert desk.quarantines("c", at(1))
+    assert not desk.quarantines("c", at(0))
+    run(desk, [None] * 5, first=3)
+    assert not desk.quarantines("c", at(1))
+    assert desk.tickets == ()
+
+
+def test_a_second_fault_behind_an_open_ticket_gets_its_own():
+    desk = FaultDesk(EProcess)
+    changes = run(desk, ["defocus"] * 10 + ["lamp_failed"] * 10 + [None] * 5)
+    assert [t.cause for t in changes] == ["defocus", "lamp_failed", "defocus", "lamp_failed"]
+    assert changes[1].began == at(10)
+    assert {t.closed for t in desk.tickets} == {at(20)}
+
+
+def test_a_reading_that_wavers_between_two_causes_opens_no_second_ticket():
+    desk = FaultDesk(EProcess)
+    changes = run(desk, ["defocus"] * 8 + ["colour_cast", "colour_cast", "defocus"] * 10)
+    assert [t.cause for t in changes] == ["defocus"]
+
+
+def test_cameras_are_judged_apart():
+    desk = FaultDesk(EProcess)
+    for minute in range(12):
+        run(desk, ["defocus"], first=minute, camera=f"c{minute % 4}")
+    assert desk.tickets == ()
+
+
+def test_tickets_survive_a_restart_and_are_closed_by_the_new_desk():
+    before = FaultDesk(EProcess)
+    (opened,) = run(before, ["defocus"] * 8)
+    after = FaultDesk(EProcess, tickets=before.tickets)
+    assert after.quarantines("c", at(2))
+    (closed,) = run(after, ["defocus"] * 8 + [None] * 5, first=8)
+    assert (closed.id, closed.closed) == (opened.id, at(16))
+
+
+def test_frames_out_of_order_are_refused_with_the_fix():
+    desk = FaultDesk(EProcess)
+    run(desk, [None], first=5)
+    with pytest.raises(InvalidInput, match="Sort the frames"):
+        run(desk, [None], first=4)

@@ -1,0 +1,183 @@
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from januscl.core import Conflict, NotFound, NoveltyState
+from januscl.triage import Attempts, NoveltyDesk, Sighting, expected_cost
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+CENTRES = np.random.default_rng(7).normal(size=(6, 48))
+RNG_SEED = 11
+# Five kinds that are known, forty instances each.
+KNOWN = np.random.default_rng(5).normal(size=(5, 48))
+ORDINARY = np.repeat(KNOWN, 40, axis=0) + np.random.default_rng(6).normal(0, 0.25, (200, 48))
+
+
+class World:
+    """Frames with stray events and, where asked, instances of new kinds."""
+
+    def __init__(self, desk):
+        self.desk = desk
+        self.rng = np.random.default_rng(RNG_SEED)
+        self.frame = 0
+        self.changed = []
+        self.turn = np.eye(48)
+
+    def show(self, frames, kind=None, fails=0.0, tried=True):
+        """Show frames with two instances of ``kind``, one of which is tried, and a stray one."""
+        for _ in range(frames):
+            self.frame += 1
+            at, name = START + timedelta(minutes=self.frame), f"o-{self.frame:05d}"
+            places = {}
+            if kind is not None:
+                places = {i: CENTRES[kind] + self.rng.normal(0, 0.25, 48) for i in (0, 1)}
+            if self.frame % 4 == 0:
+                places[9] = self.rng.normal(0, 1.2, 48)
+            robot = f"r-{self.frame % 2}"
+            seen = [Sighting(name, i, robot, at, self.turn @ e) for i, e in places.items()]
+            self.changed += self.desk.see(seen)
+            if tried:
+                self.desk.tell(name, 0, bool(self.rng.random() < fails), at)
+
+
+def test_a_kind_that_recurs_becomes_one_novelty_and_strays_become_none():
+    world = World(NoveltyDesk(ORDINARY, 1000))
+    world.show(40)
+    assert world.changed == []
+    world.show(20, kind=0)
+    (novelty,) = world.desk.rank()
+    assert novelty.state is NoveltyState.NEW
+    assert novelty.instances >= 36
+    assert novelty.robots == ("r-0", "r-1")
+    assert [n.id for n in world.changed] == [novelty.id]
+    assert 9 not in {s.instance for s in world.desk.members(novelty.id)}, "a stray joined"
+
+
+def test_many_instances_in_few_frames_are_no_novelty():
+    desk = NoveltyDesk(ORDINARY, 1000)
+    rng = np.random.default_rng(0)
+    for frame in range(4):
+        at = START + timedelta(minutes=frame)
+        places = CENTRES[0] + rng.normal(0, 0.2, (8, 48))
+        assert desk.see([Sighting(f"o-{frame}", i, "r", at, e) for i, e in enumerate(places)]) == ()
+
+
+def test_two_new_kinds_at_once_are_two_novelties_and_keep_their_identity():
+    world = World(NoveltyDesk(ORDINARY, 1000))
+    for _ in range(12):
+        world.show(1, kind=1)
+        world.show(1, kind=2)
+    first = {n.id for n in world.desk.rank()}
+    assert len(first) == 2
+    for _ in range(15):
+        world.show(1, kind=1)
+        world.show(1, kind=2)
+    assert {n.id for n in world.desk.rank()} == first
+    assert sorted(n.instances for n in world.desk.rank()) == [54, 54]
+
+
+def test_the_same_events_make_the_same_novelties():
+    ids = []
+    for _ in range(2):
+        world = World(NoveltyDesk(ORDINARY, 1000))
+        world.show(20, kind=0, fails=0.5)
+        ids.append(world.desk.rank())
+    assert ids[0] == ids[1]
+
+
+def test_an_instance_that_is_delivered_twice_counts_once():
+    desk = NoveltyDesk(ORDINARY, 1000)
+    rng = np.random.default_rng(0)
+    for frame in list(range(20)) * 2:
+        at = START + timedelta(minutes=frame)
+        desk.see([Sighting(f"o-{frame}", 0, "r", at, CENTRES[0] + rng.normal(0, 0.25, 48))])
+    assert desk.rank()[0].instances <= 20
+
+
+def test_novelties_are_ranked_by_the_picks_they_lose():
+    world = World(NoveltyDesk(ORDINARY, 1000))
+    world.show(60, fails=0.05)
+    for _ in range(20):
+        world.show(1, kind=1, fails=0.1)
+        world.show(1, kind=2, fails=0.9)
+        world.show(2, fails=0.05)
+    worst, mild = world.desk.rank()
+    assert worst.cost.expected > 4 * mild.cost.expected
+    assert worst.cost.low < worst.cost.expected < worst.cost.high
+
+
+def test_when_nothing_was_worth_a_try_the_novelty_in_the_frame_pays():
+    world = World(NoveltyDesk(ORDINARY, 1000))
+    world.show(20, kind=0, tried=False)
+    (novelty,) = world.desk.rank()
+    for frame in range(1, 11):
+        world.desk.tell(f"o-{frame:05d}", None, True, START + timedelta(minutes=frame))
+    assert world.desk.attempts(novelty.id)[0] == Attempts(10, 10)
+
+
+def test_cost_follows_the_share_and_the_extra_failures():
+    cost = expected_cost(Attempts(2000, 1000), Attempts(8000, 800), picks_a_day=1000, seed=0)
+    assert cost.expected == pytest.approx(1000 * 0.2 * 0.4, rel=0.03)
+    assert cost.low < 80 < cost.high < 90
+    harmless = expected_cost(Attempts(2000, 200), Attempts(8000, 800), picks_a_day=1000, seed=0)
+    assert harmless.expected < 5
+
+
+def test_a_closed_novelty_that_comes_back_is_regressed_and_keeps_its_identity():
+    world = World(NoveltyDesk(ORDINARY, 1000))
+    world.show(20, kind=0)
+    (novelty,) = world.desk.rank()
+    world.desk.move(novelty.id, NoveltyState.CLOSED)
+    world.show(3, kind=0)
+    assert world.desk.novelty(novelty.id).state is NoveltyState.CLOSED
+    world.show(10, kind=0)
+    (again,) = world.desk.rank()
+    assert (again.id, again.state) == (novelty.id, NoveltyState.REGRESSED)
+    assert world.changed[-1].id == novelty.id
+
+
+def test_a_dismissed_novelty_stays_quiet():
+    world = World(NoveltyDesk(ORDINARY, 1000))
+    world.show(20, kind=0)
+    (novelty,) = world.desk.rank()
+    world.desk.dismiss(novelty.id)
+    world.show(20, kind=0)
+    assert [n.state for n in world.desk.rank()] == [NoveltyState.DISMISSED]
+
+
+def test_a_novelty_moves_forward_or_back_to_collecting_only():
+    world = World(NoveltyDesk(ORDINARY, 1000))
+    world.show(20, kind=0)
+    (novelty,) = world.desk.rank()
+    world.desk.move(novelty.id, NoveltyState.IN_RELEASE)
+    assert world.desk.move(novelty.id, NoveltyState.COLLECTING).state is NoveltyState.COLLECTING
+    with pytest.raises(Conflict, match="cannot become new"):
+        world.desk.move(novelty.id, NoveltyState.NEW)
+    world.desk.move(novelty.id, NoveltyState.CLOSED)
+    with pytest.raises(Conflict, match="is closed"):
+        world.desk.dismiss(novelty.id)
+    with pytest.raises(NotFound):
+        world.desk.novelty("nobody")
+
+
+def test_a_novelty_keeps_its_identity_when_a_new_model_sees_it_elsewhere():
+    world = World(NoveltyDesk(ORDINARY, 1000))
+    world.show(20, kind=0)
+    (novelty,) = world.desk.rank()
+    old = {s.key: s.embedding for s in world.desk.members(novelty.id)}
+    turn = np.linalg.qr(np.random.default_rng(3).normal(size=(48, 48)))[0]
+    world.desk.rebase(ORDINARY @ turn.T, lambda keys: {k: turn @ old[k] for k in keys if k in old})
+    world.turn = turn
+    world.show(20, kind=0)
+    (again,) = world.desk.rank()
+    assert again.id == novelty.id
+    assert again.instances >= novelty.instances + 30
+
+
+def test_a_name_and_a_class_id_come_with_the_labels():
+    world = World(NoveltyDesk(ORDINARY, 1000))
+    world.show(20, kind=0)
+    (novelty,) = world.desk.rank()
+    named = world.desk.name(novelty.id, "black polybag", kind=7)
+    assert (named.id, named.name, named.kind) == (novelty.id, "black polybag", 7)
