@@ -1,0 +1,50 @@
+"""``janus demo``: the whole loop on a simulated fleet, in one command."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from januscl.cli.output import console, print_json, progress_bars
+
+
+def demo(
+    out: Annotated[
+        Path,
+        typer.Option(help="Folder for the workspace and report.html; an old demo is replaced."),
+    ] = Path("janus-demo"),
+    seed: Annotated[int, typer.Option(min=0, help="Of all chance.")] = 0,
+    day: Annotated[
+        Path | None, typer.Option(help="A day's script in YAML; the built-in day when omitted.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads for training.")] = 2,
+    json: Annotated[bool, typer.Option("--json", help="Print the account as JSON.")] = False,
+) -> None:
+    """Run a simulated fleet through one compressed day and write report.html.
+
+    Cameras fail, black bags and holiday boxes arrive. What happens then is decided by Janus, not
+    by the script: tickets, novelties, labels, training, gate, release. Takes about five minutes.
+    """
+    from januscl.cli.demo_account import account_of
+    from januscl.cli.demonstration import Demonstration, fresh_folder
+    from januscl.sim import demo_day, read_day
+
+    began = time.monotonic()
+    script = demo_day() if day is None else read_day(day)
+    fresh_folder(out)
+    with progress_bars(json) as bars:
+        bar = bars.add_task("preparing", total=script.ticks)
+
+        def show(tick: int, text: str) -> None:
+            bars.update(bar, completed=tick, description=text)
+
+        shown = Demonstration(out, script, seed, threads, show)
+        shown.run()
+        account = account_of(shown, time.monotonic() - began)
+    if json:
+        print_json(account.facts)
+        return
+    for line in account.lines:
+        console.print(line, highlight=False)
+    console.print(f"\n[bold]{account.report}[/] tells it with pictures.")

@@ -1,0 +1,31 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from januscl.core import NotFound
+from januscl.store import Workspace
+
+WorkspaceOption = Annotated[
+    Path,
+    typer.Option("--workspace", "-w", help="Folder that Janus keeps its state in."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+DEFAULT_WORKSPACE = Path("janus-demo/workspace")
+
+
+def existing(folder: Path) -> Workspace:
+    """Open a workspace that is there already.
+
+    Raises:
+        NotFound: The folder is no workspace.
+    """
+    if not (folder / "catalogue.sqlite").is_file():
+        raise NotFound(
+            f"{folder} is not a Janus workspace. Make one with `janus demo` or `janus replay`, or "
+            "name another with --workspace."
+        )
+    return Workspace.open(folder)

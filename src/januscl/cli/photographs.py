@@ -1,0 +1,147 @@
+"""A labelled set of photographs, put in the order in which a robot might have taken them."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from januscl.annotate import CocoPicture, CocoSet, Reject, read_coco, read_set
+from januscl.cli.models import joined
+from januscl.core import InvalidInput, LabelledFrame, Taxonomy
+from januscl.decks import resize_frame
+
+LARGEST_PX = 640
+HELD_BACK_EVERY = 5
+HISTORY_SHARE = 0.25
+LEAST = 24
+
+Show = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Photographs:
+    """A set in three parts; no photograph has copies in two of them.
+
+    Attributes:
+        name: Of the set.
+        taxonomy: The model's kinds and the set's.
+        history: What comes with its labels.
+        stream: What arrives afterwards, in order; its labels are asked for one by one.
+        held_back: What judges the result.
+        rejects: What could not be read.
+        by_kind: Whether the stream goes class by class.
+    """
+
+    name: str
+    taxonomy: Taxonomy
+    history: tuple[LabelledFrame, ...]
+    stream: tuple[LabelledFrame, ...]
+    held_back: tuple[LabelledFrame, ...]
+    rejects: tuple[Reject, ...]
+    by_kind: bool
+
+
+def read_photographs(
+    data: Path, labels: Path | None, known: Taxonomy, order: str, show: Show
+) -> Photographs:
+    """Read a set and split it.
+
+    Where the set has its own ``valid`` or ``test`` split that is held back; else every fifth
+    photograph, in each class. Photographs are reduced to 640 px on the long side.
+
+    Args:
+        data: A COCO file or a folder, see `januscl.annotate.find_coco`.
+        labels: The COCO file, where ``data`` is a folder of pictures alone.
+        known: The kinds of the model to start from.
+        order: ``file``, ``kind``, or ``auto``: by kind where nearly every picture shows one.
+        show: Called with pictures done, their number, and what is going on.
+
+    Raises:
+        NotFound, InvalidInput: The set cannot be read, or has too few pictures.
+    """
+    first = _read(data, labels, Taxonomy())
+    coco = _read(data, labels, joined(known, first.taxonomy.kinds))
+    pictures = [picture for picture in coco.pictures if picture.labels]
+    if len(pictures) < LEAST:
+        raise InvalidInput(
+            str(data),
+            f"at least {LEAST} labelled pictures",
+            f"{len(pictures)} ({len(coco.rejects)} rejected)",
+            "Label more, or see why they were rejected with --json.",
+        )
+    single = np.mean([len(set(picture.labels)) == 1 for picture in pictures]) > 0.9
+    several = len({picture.labels[0] for picture in pictures}) > 1
+    by_kind = order == "kind" or (order == "auto" and bool(single) and several)
+    if by_kind:
+        pictures = _class_by_class(pictures)
+    stream, held_back = _hold_back(pictures)
+    cut = _history_ends(stream, by_kind)
+    done = 0
+
+    def load(part: Sequence[CocoPicture]) -> tuple[LabelledFrame, ...]:
+        nonlocal done
+        frames = []
+        for picture in part:
+            frames.append(_reduced(picture.frame()))
+            done += 1
+            show(done, len(pictures), "reading photographs")
+        return tuple(frames)
+
+    return Photographs(
+        data.resolve().name,
+        coco.taxonomy,
+        load(stream[:cut]),
+        load(stream[cut:]),
+        load(held_back),
+        coco.rejects,
+        by_kind,
+    )
+
+
+def _read(data: Path, labels: Path | None, taxonomy: Taxonomy) -> CocoSet:
+    if labels is not None:
+        return read_coco(labels, data, taxonomy=taxonomy)
+    return read_set(data, taxonomy)
+
+
+def _class_by_class(pictures: Sequence[CocoPicture]) -> list[CocoPicture]:
+    """Order pictures by their commonest kind, in the order in which the kinds are numbered."""
+    main = [Counter(picture.labels).most_common(1)[0][0] for picture in pictures]
+    order = sorted(range(len(pictures)), key=lambda k: (main[k], k))
+    return [pictures[k] for k in order]
+
+
+def _hold_back(
+    pictures: Sequence[CocoPicture],
+) -> tuple[list[CocoPicture], list[CocoPicture]]:
+    """Return the stream and what is held back; copies of a photograph stay together."""
+    own = {p.split for p in pictures} & {"valid", "val", "test"}
+    if own and any(p.split not in own for p in pictures):
+        held = [p for p in pictures if p.split in own]
+    else:
+        groups = list(dict.fromkeys(p.group for p in pictures))
+        chosen = set(groups[HELD_BACK_EVERY - 1 :: HELD_BACK_EVERY])
+        held = [p for p in pictures if p.group in chosen]
+    barred = {p.group for p in held}
+    return [p for p in pictures if p.group not in barred], held
+
+
+def _history_ends(stream: Sequence[CocoPicture], by_kind: bool) -> int:
+    """Return where history ends: about a quarter, by kind at the end of a class."""
+    cut = max(LEAST // 2, round(HISTORY_SHARE * len(stream)))
+    if not by_kind:
+        return cut
+    kinds = [Counter(p.labels).most_common(1)[0][0] for p in stream]
+    while cut < len(stream) - 1 and kinds[cut] == kinds[cut - 1]:
+        cut += 1
+    return cut
+
+
+def _reduced(frame: LabelledFrame) -> LabelledFrame:
+    height, width = frame.image.shape[:2]
+    scale = LARGEST_PX / max(height, width)
+    if scale >= 1:
+        return frame
+    return resize_frame(frame, max(1, round(height * scale)), max(1, round(width * scale)))

@@ -1,0 +1,112 @@
+"""``janus status``, ``events``, ``tickets``, ``novelties``: what a workspace holds."""
+
+from typing import Annotated
+
+import typer
+
+from januscl.cli.options import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption, existing
+from januscl.cli.output import console, print_json, print_rows
+from januscl.core import EventKind
+
+
+def status(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = False) -> None:
+    """Show what a workspace holds: observations, open tickets, novelties, champion, releases."""
+    with existing(workspace) as opened:
+        catalogue = opened.catalogue
+        counts = catalogue.observations.counts()
+        aliases = catalogue.aliases.list()
+        novelties = catalogue.novelties.list()
+        facts = {
+            "observations": counts.pop("observations"),
+            "pictures": counts.pop("pictures"),
+            "picks": counts,
+            "open_tickets": len(catalogue.tickets.list(open_only=True)),
+            "novelties": {n.name: n.state for n in novelties},
+            "champion": aliases.get("champion"),
+            "decks": len(catalogue.decks.list()),
+            "slices": [part.name for part in catalogue.slices.list()],
+            "open_releases": [r.id for r in catalogue.releases.list(open_only=True)],
+            "rejects": len(catalogue.rejects.list()),
+        }
+    if json:
+        print_json(facts)
+        return
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {item}" for key, item in value.items()) or "none"
+        elif isinstance(value, list):
+            value = ", ".join(map(str, value)) or "none"
+        console.print(
+            f"[bold]{name.replace('_', ' '):>14}[/]  {value if value is not None else '–'}"
+        )
+
+
+def events(
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    kind: Annotated[EventKind | None, typer.Option(help="Only events of this kind.")] = None,
+    camera: Annotated[str | None, typer.Option(help="Only events of this camera.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
+    json: JsonOption = False,
+) -> None:
+    """List observations out of the ordinary, newest first, with what they are taken for."""
+    with existing(workspace) as opened:
+        found = opened.catalogue.events.list(
+            kind=kind, camera=camera, limit=limit, newest_first=True
+        )
+    rows = [
+        {
+            "at": event.at,
+            "camera": event.camera,
+            "kind": event.kind,
+            "cause": event.cause,
+            "outcome": event.outcome,
+            "evidence": event.signals[0].evidence if event.signals else "",
+        }
+        for event in found
+    ]
+    print_rows("Events", rows, json, "No events: all that was seen is ordinary.")
+
+
+def tickets(
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    open_only: Annotated[bool, typer.Option("--open", help="Only open ones.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """List the faults that were handed to technicians."""
+    with existing(workspace) as opened:
+        found = opened.catalogue.tickets.list(open_only=open_only)
+    rows = [
+        {
+            "camera": ticket.camera,
+            "cause": ticket.cause,
+            "began": ticket.began,
+            "opened": ticket.opened,
+            "closed": ticket.closed,
+            "evidence": ticket.evidence,
+        }
+        for ticket in found
+    ]
+    print_rows("Tickets", rows, json, "No tickets: every camera is well.")
+
+
+def novelties(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = False) -> None:
+    """List the novelties, those that cost most picks first."""
+    with existing(workspace) as opened:
+        found = opened.catalogue.novelties.list()
+    rows = [
+        {
+            "rank": rank,
+            "name": novelty.name,
+            "state": novelty.state,
+            "lost_picks_a_day": f"{novelty.cost.expected:.0f} "
+            f"({novelty.cost.low:.0f}–{novelty.cost.high:.0f})",
+            "instances": novelty.instances,
+            "robots": novelty.robots,
+            "first_seen": novelty.first_seen,
+            "last_seen": novelty.last_seen,
+        }
+        for rank, novelty in enumerate(found, start=1)
+    ]
+    print_rows(
+        "Novelties", rows, json, "No novelties: nothing recurs that the model does not know."
+    )

@@ -1,0 +1,61 @@
+"""``janus release``: releases and their stages."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from januscl.cli.options import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption, existing
+from januscl.cli.output import console, print_json, print_rows
+from januscl.core import NotFound, Release, Stage
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("list")
+def list_releases(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = False) -> None:
+    """List all releases, oldest first."""
+    with existing(workspace) as opened:
+        found = opened.catalogue.releases.list()
+    rows = [
+        {
+            "id": release.id,
+            "model": release.model,
+            "champion": release.champion,
+            "stage": release.stage,
+            "beta_lines": release.beta_lines,
+            "opened": release.opened,
+        }
+        for release in found
+    ]
+    print_rows("Releases", rows, json, "No releases: no challenger has passed the gate.")
+
+
+@app.command()
+def show(
+    release: Annotated[str, typer.Argument(help="Id of the release, or the start of it.")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    json: JsonOption = False,
+) -> None:
+    """Show every stage of a release; exits with 3 when it was stopped or rolled back."""
+    with existing(workspace) as opened:
+        found = _one(opened.catalogue.releases.list(), release)
+    if json:
+        print_json(found)
+    else:
+        console.print(f"[bold]{found.model}[/] against {found.champion}: {found.stage}")
+        for report in found.reports:
+            console.print(f"  [bold]{report.stage:>8}[/] {report.answer:<12} {report.reasons[0]}")
+            for reason in report.reasons[1:]:
+                console.print(f"{'':24}{reason}")
+    if found.stage in (Stage.STOPPED, Stage.ROLLED_BACK):
+        raise typer.Exit(3)
+
+
+def _one(releases: Sequence[Release], start: str) -> Release:
+    found = [release for release in releases if release.id.startswith(start)]
+    if len(found) != 1:
+        raise NotFound(
+            f"{len(found)} releases begin with {start!r}; `janus release list` shows their ids"
+        )
+    return found[0]

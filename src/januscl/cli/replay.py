@@ -1,0 +1,74 @@
+"""``janus replay``: real photographs, streamed as if a robot took them."""
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from januscl.cli.output import console, print_json, progress_bars
+
+
+class Order(StrEnum):
+    """In which order the photographs arrive."""
+
+    AUTO = "auto"
+    FILE = "file"
+    KIND = "kind"
+
+
+def replay(  # noqa: PLR0913 - a command has as many options as it has
+    data: Annotated[Path, typer.Argument(help="A COCO file, or a folder that holds one.")],
+    base: Annotated[
+        str, typer.Option(help="A model file to start from, or `factory`.")
+    ] = "factory",
+    labels: Annotated[
+        Path | None, typer.Option(help="The COCO file, where DATA is a folder of pictures alone.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder for the workspace and report.html; an old one is replaced.")
+    ] = Path("janus-replay"),
+    order: Annotated[
+        Order, typer.Option(help="`kind`: class by class; `auto` chooses it where it can.")
+    ] = Order.AUTO,
+    budget: Annotated[float, typer.Option(min=1, help="Minutes for all of it.")] = 15.0,
+    input_px: Annotated[
+        int | None, typer.Option(min=64, max=1024, help="Side that pictures are fitted into.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of all chance.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="torch's threads.")] = 2,
+    json: Annotated[bool, typer.Option("--json", help="Print the account as JSON.")] = False,
+) -> None:
+    """Stream labelled photographs through the loop and write report.html.
+
+    The first part, with its labels, becomes history. The rest arrives in order; labels are taken
+    only for the frames that Janus asks for. A part is held back and judges the result.
+    """
+    from januscl.cli.demonstration import fresh_folder
+    from januscl.cli.models import model_named
+    from januscl.cli.photographs import read_photographs
+    from januscl.cli.replay_account import account_of
+    from januscl.cli.replaying import Budget, Replay
+
+    began = time.monotonic()
+    with progress_bars(json) as bars:
+        bar = bars.add_task("reading photographs", total=None)
+
+        def show(done: int, total: int, text: str) -> None:
+            bars.update(bar, completed=done, total=total, description=text)
+
+        model = model_named(base)
+        photographs = read_photographs(data, labels, model.taxonomy, order, show)
+        fresh_folder(out)
+        shown = Replay(
+            out, photographs, model, Budget(began, budget * 60, threads), input_px, seed, show
+        )
+        shown.run()
+        account = account_of(shown, time.monotonic() - began)
+    if json:
+        print_json(account.facts)
+        return
+    for line in account.lines:
+        console.print(line, highlight=False)
+    console.print(f"\n[bold]{account.report}[/] tells it with pictures.")

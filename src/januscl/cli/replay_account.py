@@ -1,0 +1,147 @@
+"""What a replay came to: the short account, the report, and figures for the benchmark."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from januscl.cli.account import Account, ap_points
+from januscl.cli.replaying import Replay
+from januscl.core import Novelty
+from januscl.evaluate import paired_bootstrap
+from januscl.line import telling
+from januscl.line.report import Fact, Story, write_report
+
+
+def account_of(replay: Replay, seconds: float) -> Account:
+    """Gather what a replay came to and write its report."""
+    facts = _facts(replay, seconds)
+    lines = _lines(facts)
+    report = replay.folder / "report.html"
+    write_report(_story(replay, facts, lines), report)
+    return Account(lines, facts, report)
+
+
+def _facts(replay: Replay, seconds: float) -> dict[str, Any]:
+    judge, held = replay.line.judge, replay.held_back
+    champion = replay.line.champion
+    gain = paired_bootstrap(
+        judge.matches(replay.start.id, held),
+        judge.matches(champion, held),
+        resamples=2000,
+        confidence=0.95,
+        seed=replay.seed,
+    )
+    photographs = replay.photographs
+    return {
+        "set": photographs.name,
+        "seconds": round(seconds, 1),
+        "seed": replay.seed,
+        "photographs": {
+            "history": len(photographs.history),
+            "stream": len(photographs.stream),
+            "held_back": len(photographs.held_back),
+            "rejected": len(photographs.rejects),
+        },
+        "class_by_class": photographs.by_kind,
+        "input_px": replay.input_px,
+        "held_back_ap": {
+            "base": judge.ap(replay.start.id, held),
+            "after_history": judge.ap(replay.commissioned.id, held),
+            "after_cycles": judge.ap(champion, held),
+        },
+        "gain": {"delta": gain.delta, "low": gain.low, "high": gain.high, "confidence": 0.95},
+        "labels": sum(cycle.labels for cycle in replay.cycles),
+        "cycles": [
+            {
+                "novelty": cycle.novelty.name,
+                "state": cycle.novelty.state,
+                "labels": cycle.labels,
+                "gate": cycle.verdict.answer,
+                "reason": cycle.verdict.reasons[0],
+                "held_back_ap": judge.ap(cycle.challenger.id, held),
+            }
+            for cycle in replay.cycles
+        ],
+    }
+
+
+def _lines(facts: dict[str, Any]) -> tuple[str, ...]:
+    parts, ap, gain = facts["photographs"], facts["held_back_ap"], facts["gain"]
+    lines = [
+        f"{facts['set']}: {parts['history']} photographs of history, {parts['stream']} streamed, "
+        f"{parts['held_back']} held back, {parts['rejected']} rejected; "
+        f"{facts['labels']} labels asked for in the stream."
+    ]
+    for cycle in facts["cycles"]:
+        lines.append(
+            f"Novelty  {cycle['novelty']} ({cycle['state']}): {cycle['labels']} labels, gate "
+            f"{cycle['gate']}, AP held back {ap_points(cycle['held_back_ap'])}."
+        )
+    lines.append(
+        f"AP on held-back photographs: base {ap_points(ap['base'])}, after history "
+        f"{ap_points(ap['after_history'])}, after the cycles {ap_points(ap['after_cycles'])}."
+    )
+    lines.append(
+        f"Gain over the base: {ap_points(gain['delta'])} points "
+        f"(95% interval {ap_points(gain['low'])} to {ap_points(gain['high'])})."
+    )
+    lines.append(f"Took {facts['seconds']:.0f} s.")
+    return tuple(lines)
+
+
+def _story(replay: Replay, facts: dict[str, Any], lines: Sequence[str]) -> Story:
+    workspace, judge = replay.workspace, replay.line.judge
+    champion = replay.line.champion
+    slices = [replay.held_back, *workspace.catalogue.slices.list()]
+    models = [(replay.start.id, "base"), (replay.commissioned.id, "after history")]
+    models += [
+        (cycle.challenger.id, f"after {cycle.novelty.name} ({cycle.verdict.answer})")
+        for cycle in replay.cycles
+    ]
+    ap, gain = facts["held_back_ap"], facts["gain"]
+    return Story(
+        title=f"{facts['set']}, replayed",
+        subtitle=f"{facts['photographs']['stream']} photographs streamed"
+        + (", class by class" if facts["class_by_class"] else ""),
+        facts=(
+            Fact(
+                "AP on held-back photographs",
+                ap_points(ap["after_cycles"]),
+                f"{ap_points(ap['base'])} with the base model",
+                gain["low"] > 0,
+            ),
+            Fact(
+                "Gain over the base",
+                f"{ap_points(gain['delta'])} points",
+                f"95% interval {ap_points(gain['low'])} to {ap_points(gain['high'])}",
+                gain["low"] > 0,
+            ),
+            Fact(
+                "Labels asked for",
+                str(facts["labels"]),
+                f"of {facts['photographs']['stream']} photographs",
+            ),
+            Fact("Novelties", str(len(facts["cycles"])), "found and labelled"),
+        ),
+        account=tuple(lines),
+        taxonomy=replay.photographs.taxonomy,
+        novelties=telling.novelty_cards(workspace, lambda novelty: _novelty(facts, novelty)),
+        comparisons=telling.comparisons(judge, [replay.held_back], replay.start.id, champion, 6),
+        verdicts=telling.verdict_cards(workspace),
+        ap=telling.ap_table(judge, models, slices),
+        settings={
+            "set": facts["set"],
+            "input": f"{replay.input_px} px",
+            "seed": str(replay.seed),
+            "seconds": str(facts["seconds"]),
+        },
+    )
+
+
+def _novelty(facts: dict[str, Any], novelty: Novelty) -> tuple[Fact, ...]:
+    for cycle in facts["cycles"]:
+        if cycle["novelty"] == novelty.name:
+            return (
+                Fact("Labels", str(cycle["labels"])),
+                Fact("Gate", str(cycle["gate"]), cycle["reason"]),
+            )
+    return ()

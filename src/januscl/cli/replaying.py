@@ -1,0 +1,201 @@
+"""The replay's course: history, then one photograph after another, learning what is new."""
+
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from januscl.annotate import TruthAnnotator
+from januscl.cli.demonstration import mark_folder
+from januscl.cli.photographs import Photographs, Show
+from januscl.core import (
+    Cell,
+    Conflict,
+    Frame,
+    Instances,
+    LabelledFrame,
+    ModelVersion,
+    Novelty,
+    Slice,
+)
+from januscl.decks import Recipe, build_deck, freeze_slice
+from januscl.line.cycle import Outcome, World
+from januscl.line.keeping import keep_labelled
+from januscl.line.line import Line
+from januscl.line.policy import Collecting, Learning, Policy, Watching
+from januscl.store import Workspace
+from januscl.train import CompactModel
+
+START = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
+EVERY = timedelta(seconds=90)
+STEP_SECONDS = 0.55
+"""Of one training step of eight pictures at 192 px on two cores; a first guess, then measured."""
+SMALL_OBJECT_PX = 22.0
+SIZES = (192, 256, 320, 384)
+WARM_UP = 12
+
+
+@dataclass
+class Budget:
+    """What time is left, and how many training steps fit into a share of it.
+
+    Attributes:
+        began: `time.monotonic` at the start.
+        seconds: For all.
+        threads: torch's threads.
+        step: Seconds of a step, measured as training goes on.
+    """
+
+    began: float
+    seconds: float
+    threads: int
+    step: float = STEP_SECONDS
+
+    def left(self) -> float:
+        """Return the seconds left."""
+        return self.seconds - (time.monotonic() - self.began)
+
+    def steps(self, share: float, least: int, most: int) -> int:
+        """Return the steps that fit into a share of what is left."""
+        return int(np.clip(share * max(self.left(), 0) / self.step, least, most))
+
+
+class Replay:
+    """One replay of a set.
+
+    Args:
+        folder: An empty folder.
+        photographs: The set in its parts.
+        base: The model to start from.
+        budget: Time for all.
+        input_px: Side that pictures are fitted into; chosen from the size of the objects if None.
+        seed: Of all chance.
+        show: Called with pictures done, their number and what is going on.
+
+    Attributes:
+        workspace: What the line keeps.
+        start: The base model, able to name the set's kinds, before it saw any of them.
+        cycles: What each cycle came to.
+        held_back: The slice that judges the result, which no gate sees.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        photographs: Photographs,
+        base: CompactModel,
+        budget: Budget,
+        input_px: int | None,
+        seed: int,
+        show: Show,
+    ) -> None:
+        mark_folder(folder, "janus replay")
+        self.folder, self.photographs, self.budget = folder, photographs, budget
+        self.seed, self._show = seed, show
+        self.workspace = Workspace.open(folder / "workspace")
+        self.input_px = input_px or fitting_size(photographs.history)
+        self.now = START
+        self.cell = Cell("replay", "replay", "replay", photographs.name)
+        self._truth: dict[str, LabelledFrame] = {}
+        self.line = Line(
+            self.workspace,
+            [self.cell],
+            TruthAnnotator("coco", self._label, lambda: self.now),
+            photographs.taxonomy,
+            World(lambda: self.now),
+            Policy(
+                watching=Watching(cameras=False),
+                collecting=Collecting(frames=self._quota(), min_cost=0.0),
+                learning=Learning(threads=budget.threads, seed=seed),
+            ),
+        )
+        self.cycles: list[Outcome] = []
+        self.start = self.line.adopt(
+            CompactModel(base.network, base.taxonomy, base.rows, self.input_px), {"name": "base"}
+        )
+        self.held_back: Slice = freeze_slice(
+            "held back", keep_labelled(self.workspace, photographs.held_back, "held back")
+        )
+        self.commissioned: ModelVersion = self.start
+
+    def run(self) -> None:
+        """Learn history, then watch the rest go by and learn what is new in it."""
+        self._commission()
+        stream = self.photographs.stream
+        for number, frame in enumerate(stream):
+            self._show(number, len(stream), "watching")
+            self._arrive(frame)
+            for novelty in self.line.ledger.ready():
+                self._learn(novelty, number)
+        for novelty in self.line.ledger.collecting():
+            if self.line.ledger.waiting(novelty.id) >= WARM_UP:
+                self._learn(novelty, len(stream))
+
+    def _quota(self) -> int:
+        """Return the labels that a novelty may cost here: a fair part of a short stream."""
+        return int(np.clip(len(self.photographs.stream) // 8, WARM_UP, 60))
+
+    def _commission(self) -> None:
+        """Train the first champion on history, and keep a part of it as its slice."""
+        history = self.photographs.history
+        part = keep_labelled(self.workspace, history[::5], "history")
+        rest = keep_labelled(self.workspace, [f for k, f in enumerate(history) if k % 5], "history")
+        catalogue = self.workspace.catalogue
+        catalogue.slices.put(freeze_slice("history", part))
+        deck = build_deck(
+            rest,
+            taxonomy=self.photographs.taxonomy,
+            recipe=Recipe(),
+            seed=self.seed,
+            parent=self.start.id,
+        )
+        catalogue.decks.put(deck)
+        self.budget.step = STEP_SECONDS * (self.input_px / 192) ** 2
+        steps = self.budget.steps(0.4, 60, 400)
+        self._show(0, len(self.photographs.stream), f"learning history, {steps} steps")
+        began = time.monotonic()
+        self.commissioned = self.line.cycle.train(deck, "naive", steps)
+        self.budget.step = (time.monotonic() - began) / steps
+        self.line.cycle.judge(self.commissioned, self.start.id, "history")
+        catalogue.aliases.set("champion", self.commissioned.id)
+        self.line.know(self.commissioned.id)
+
+    def _arrive(self, frame: LabelledFrame) -> None:
+        champion = self.line.champion
+        self.now += EVERY
+        instances = self.line.shelf.load(champion).predict([frame.image])[0]
+        taken = Frame(frame.image, self.cell.camera, self.cell.robot, self.now)
+        observation = self.line.observer.observe(taken, instances, champion)
+        self._truth[observation] = frame
+        self.line.observer.settle(observation)
+
+    def _learn(self, novelty: Novelty, number: int) -> None:
+        """Run a cycle, with the steps that the time left allows."""
+        total = len(self.photographs.stream)
+        ahead = max(1.0, (total - number) / max(1, self._quota() * 2))
+        steps = self.budget.steps(0.8 / (ahead + 0.5), 40, 160)
+        self._show(number, total, f"learning {novelty.name}, {steps} steps")
+        self.line.cycle.policy = replace(
+            self.line.policy, learning=replace(self.line.policy.learning, steps=steps)
+        )
+        try:
+            self.cycles.append(self.line.learn(novelty))
+        except Conflict as conflict:
+            self.workspace.catalogue.rejects.add(novelty.name, str(conflict))
+
+    def _label(self, observation: str) -> Instances | None:
+        frame = self._truth.get(observation)
+        return None if frame is None else frame.truth
+
+
+def fitting_size(frames: tuple[LabelledFrame, ...]) -> int:
+    """Return the input side in px at which the median object is no smaller than 22 px."""
+    sides = [
+        float(np.sqrt(rle.area)) / max(frame.image.shape[:2])
+        for frame in frames
+        for rle in frame.truth.masks
+    ]
+    wanted = SMALL_OBJECT_PX / max(float(np.median(sides)), 1e-3)
+    return next((size for size in SIZES if size >= wanted), SIZES[-1])

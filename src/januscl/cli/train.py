@@ -1,0 +1,90 @@
+"""``janus train``: a model from labelled pictures, or the factory model again."""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from januscl.cli.output import console, print_json, progress_bars
+from januscl.core import InvalidInput
+
+
+def train(  # noqa: PLR0913 - a command has as many options as it has
+    data: Annotated[
+        Path | None, typer.Argument(help="A COCO file, or a folder that holds one.")
+    ] = None,
+    base: Annotated[
+        str, typer.Option(help="A model file to start from, or `factory`.")
+    ] = "factory",
+    out: Annotated[Path, typer.Option(help="Where to write the model.")] = Path(
+        "model.safetensors"
+    ),
+    history: Annotated[
+        Path | None, typer.Option(help="A COCO set that must not be forgotten.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps of eight pictures.")] = 200,
+    strategy: Annotated[str, typer.Option(help="Against forgetting: naive or replay.")] = "replay",
+    seed: Annotated[int, typer.Option(min=0, help="The only source of chance.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="torch's threads.")] = 2,
+    factory: Annotated[
+        bool, typer.Option("--factory", help="Make the shipped model again, from simulated piles.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Train a model on labelled pictures. A run that was stopped goes on where it was."""
+    if factory:
+        from januscl.cli.factory import make_factory
+
+        make_factory(threads, json)
+        return
+    if data is None:
+        raise InvalidInput(
+            "janus train", "a COCO set, or --factory", "neither", "See `janus train --help`."
+        )
+    from januscl.annotate import read_set
+    from januscl.cli.models import frames_of, joined, model_named
+    from januscl.decks import Augmenter, Recipe
+    from januscl.train import Checkpoint, Settings, fit, strategy_named
+
+    model = model_named(base)
+    known = joined(model.taxonomy, read_set(data).taxonomy.kinds)
+    if history is not None:
+        known = joined(known, read_set(history).taxonomy.kinds)
+    new = read_set(data, known)
+    old = frames_of(read_set(history, known)) if history is not None else []
+    checkpoint = out.with_suffix(".checkpoint")
+    with progress_bars(json) as bars:
+        bar = bars.add_task("training", total=steps)
+        report = fit(
+            model.grown(known),
+            frames_of(new),
+            old,
+            strategy_named(strategy),
+            Settings(steps=steps, seed=seed, threads=threads),
+            augment=Augmenter(Recipe()),
+            checkpoint=Checkpoint(checkpoint),
+            progress=lambda done, of, loss: bars.update(
+                bar, completed=done, description=f"training, loss {loss:.2f}"
+            ),
+        )
+    report.model.save(out)
+    checkpoint.unlink(missing_ok=True)
+    facts = {
+        "model": str(out),
+        "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
+        "pictures": len(new),
+        "rejected": [f"{r.thing}: {r.reason}" for r in new.rejects],
+        "steps": steps,
+        "seconds": round(report.seconds, 1),
+        "last_loss": round(report.losses[-1], 4),
+    }
+    if json:
+        print_json(facts)
+        return
+    console.print(
+        f"Trained on {len(new)} pictures in {report.seconds:.0f} s, loss "
+        f"{report.losses[0]:.2f} to {report.losses[-1]:.2f}. Wrote {out}."
+    )
+    for reject in new.rejects[:10]:
+        console.print(f"  left out: {reject.thing}: {reject.reason}", highlight=False)

@@ -1,0 +1,289 @@
+"""One novelty's way from its campaign to the fleet, in the order in which it happens.
+
+`Cycle.run` is the story. Each step below it fetches, calls a station, and stores.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from januscl.annotate import make_task, validate_label
+from januscl.core import (
+    Annotator,
+    Answer,
+    Conflict,
+    Deck,
+    DeckItem,
+    Executor,
+    Label,
+    LabelledFrame,
+    ModelVersion,
+    Novelty,
+    NoveltyState,
+    Observation,
+    Release,
+    Slice,
+    Stage,
+    Taxonomy,
+    Verdict,
+)
+from januscl.core.wire import instances_to_json
+from januscl.decks import Recipe, build_deck, check_disjoint, choose_replay, freeze_slice, without
+from januscl.line.judging import Judge
+from januscl.line.keeping import keep_labelled, load_labelled
+from januscl.line.moments import hold_back
+from januscl.line.novelties import NoveltyLedger
+from januscl.line.policy import Policy
+from januscl.store import Workspace
+from januscl.train.settings import Settings
+
+
+@dataclass(frozen=True)
+class World:
+    """What a cycle may do beyond its workspace.
+
+    Attributes:
+        clock: The line's time, UTC.
+        release: Takes a challenger (with the champion's id and the novelty's) through the stages
+            and returns how that ended. None where there is no fleet, and the gate alone decides.
+        meanwhile: Called while a training runs elsewhere, for the fleet goes on working.
+    """
+
+    clock: Callable[[], datetime]
+    release: Callable[[ModelVersion, str, str | None], Release] | None = None
+    meanwhile: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one cycle came to.
+
+    Attributes:
+        novelty: As it stands afterwards.
+        labels: Frames that were labelled for it.
+        deck, challenger: What was built, and what was trained on it.
+        champion: Id of the model that it was compared with.
+        slice: Name of the slice that the novelty left behind.
+        verdict: The gate's.
+        release: The challenger's way; None where the gate held it back, or there is no fleet.
+    """
+
+    novelty: Novelty
+    labels: int
+    deck: Deck
+    challenger: ModelVersion
+    champion: str
+    slice: str
+    verdict: Verdict
+    release: Release | None
+
+
+class Cycle:
+    """All that a cycle needs; one serves a workspace for as long as it is open.
+
+    Args:
+        workspace: Where every step is kept.
+        ledger: The novelties and what was collected of them.
+        judge: Scores models on slices.
+        annotator: Gives the labels.
+        taxonomy: The kinds that the annotator may name.
+        executor: Runs the training.
+        policy: What a novelty may cost and how a challenger is made.
+        world: The fleet and the time.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        ledger: NoveltyLedger,
+        judge: Judge,
+        annotator: Annotator,
+        taxonomy: Taxonomy,
+        executor: Executor,
+        policy: Policy,
+        world: World,
+    ) -> None:
+        self._workspace, self._catalogue = workspace, workspace.catalogue
+        self._ledger, self._judge = ledger, judge
+        self._annotator, self._taxonomy = annotator, taxonomy
+        self._executor, self.policy = executor, policy
+        self._world = world
+
+    def run(self, novelty: Novelty) -> Outcome:
+        """Label, build, train, judge, release; then close the novelty, or keep it open.
+
+        Raises:
+            Conflict: Nothing that was collected of the novelty could be labelled.
+            JobFailed: The training ended in an error.
+        """
+        frames = self._ledger.choose(novelty.id, self.policy.collecting.frames)
+        labels = self.label(novelty, frames)
+        novelty = self._ledger.christen(novelty.id, labels, self._taxonomy)
+        learned, kept_back = self.split(novelty, frames, labels)
+        part = self.freeze(novelty, kept_back)
+        deck = self.build(novelty, learned)
+        challenger = self.train(deck)
+        champion = self._catalogue.aliases.get("champion")
+        verdict = self.judge(challenger, champion, part.name)
+        release = self.release(challenger, champion, novelty, verdict)
+        closed = self.conclude(novelty, verdict, release)
+        return Outcome(closed, len(labels), deck, challenger, champion, part.name, verdict, release)
+
+    def label(self, novelty: Novelty, frames: Sequence[Observation]) -> list[Label]:
+        """Have the frames labelled; what comes back wrong is rejected with its reason."""
+        self._ledger.move(novelty.id, NoveltyState.LABELLING, self._world.clock())
+        tasks = {frame.id: make_task(frame, novelty.id) for frame in frames}
+        for task in tasks.values():
+            self._catalogue.label_tasks.add(task, self._workspace.put_image(task.image))
+        labels = []
+        for label in self._annotator.annotate(list(tasks.values())):
+            task = tasks[label.observation]
+            try:
+                validate_label(label, task.image.shape[:2], self._taxonomy)
+            except ValueError as error:
+                self._catalogue.rejects.add(f"label of {label.observation}", str(error))
+                continue
+            digest = self._workspace.put_json(instances_to_json(label.truth))
+            with self._catalogue.transaction() as tx:
+                tx.labels.add(label, digest)
+                tx.label_tasks.done(task.id)
+            labels.append(label)
+        if not labels:
+            raise Conflict(
+                f"novelty {novelty.name}: none of {len(tasks)} frames was labelled; its tasks wait"
+            )
+        self._record("labelled", novelty.id, {"asked": len(tasks), "labels": len(labels)})
+        return labels
+
+    def split(
+        self, novelty: Novelty, frames: Sequence[Observation], labels: Sequence[Label]
+    ) -> tuple[tuple[DeckItem, ...], tuple[DeckItem, ...]]:
+        """Keep the labelled frames, and hold some moments back to judge by."""
+        truth = {label.observation: label.truth for label in labels}
+        labelled = [frame for frame in frames if frame.id in truth]
+        back = hold_back(labelled, self.policy.collecting.held_back)
+        items = keep_labelled(
+            self._workspace,
+            (LabelledFrame(f.id, f.frame.image, truth[f.id]) for f in labelled),
+            novelty.id,
+        )
+        items, barred = without(
+            items, self._catalogue.observations.quarantined([item.id for item in items])
+        )
+        if barred:
+            self._record("quarantined", novelty.id, {"frames": [item.id for item in barred]})
+        return (
+            tuple(item for item in items if item.id not in back),
+            tuple(item for item in items if item.id in back),
+        )
+
+    def freeze(self, novelty: Novelty, items: Sequence[DeckItem]) -> Slice:
+        """Freeze the slice that this novelty leaves behind for ever."""
+        taken = {part.name for part in self._catalogue.slices.list()}
+        name, number = novelty.name, 1
+        while name in taken:
+            number += 1
+            name = f"{novelty.name} {number}"
+        part = freeze_slice(name, items, novelty.id)
+        self._catalogue.slices.put(part)
+        return part
+
+    def build(self, novelty: Novelty, learned: Sequence[DeckItem]) -> Deck:
+        """Build the deck: what is new, and what must not be forgotten."""
+        policy = self.policy.learning
+        history = self.history()
+        frames = load_labelled(self._workspace, [*learned, *history])
+        labels = {frame.id: frame.truth.labels.tolist() for frame in frames}
+        deck = build_deck(
+            learned,
+            choose_replay(history, policy.replay, policy.seed, labels),
+            taxonomy=self._grown({kind for item in learned for kind in labels[item.id]}),
+            recipe=Recipe(),
+            seed=policy.seed,
+            parent=self._catalogue.aliases.get("champion"),
+            quarantined=self._catalogue.observations.quarantined([i.id for i in learned]),
+        )
+        check_disjoint(deck, self._catalogue.slices.list())
+        self._catalogue.decks.put(deck)
+        self._ledger.move(novelty.id, NoveltyState.IN_DECK, self._world.clock())
+        self._record("deck.built", deck.id, {"new": len(learned), "frames": len(deck.items)})
+        return deck
+
+    def history(self) -> tuple[DeckItem, ...]:
+        """Return every labelled frame of earlier decks, each once, none of any slice."""
+        judged = {item.id for part in self._catalogue.slices.list() for item in part.items}
+        known = {
+            item.id: item
+            for deck in self._catalogue.decks.list()
+            for item in deck.items
+            if item.id not in judged
+        }
+        return tuple(known.values())
+
+    def train(
+        self, deck: Deck, strategy: str | None = None, steps: int | None = None
+    ) -> ModelVersion:
+        """Train a challenger on the deck elsewhere, while the fleet goes on working."""
+        policy = self.policy.learning
+        settings = Settings(
+            steps=steps or policy.steps,
+            batch=policy.batch,
+            seed=policy.seed,
+            threads=policy.threads,
+        )
+        job = self._executor.submit(
+            "januscl.line.jobs:train_challenger",
+            {
+                "workspace": str(self._workspace.folder),
+                "deck": deck.id,
+                "strategy": strategy or policy.strategy,
+                "settings": asdict(settings),
+                "made": self._world.clock().isoformat(),
+            },
+            key=f"train-{deck.id[:16]}-{strategy or policy.strategy}",
+        )
+        self._world.meanwhile()
+        result: Mapping[str, str] = self._executor.wait(job)
+        self._record("trained", result["model"], {"deck": deck.id, "parent": deck.parent})
+        return self._catalogue.models.get(result["model"])
+
+    def judge(self, challenger: ModelVersion, champion: str, target: str | None) -> Verdict:
+        """Ask the gate; its verdict on every slice of history is kept."""
+        verdict = self._judge.verdict(
+            challenger.id,
+            champion,
+            self._catalogue.slices.list(),
+            target,
+            self.policy.learning.seed,
+        )
+        self._catalogue.verdicts.add(challenger.id, champion, verdict, self._world.clock())
+        self._record(f"gate.{verdict.answer}", challenger.id, {"reasons": list(verdict.reasons)})
+        return verdict
+
+    def release(
+        self, challenger: ModelVersion, champion: str, novelty: Novelty, verdict: Verdict
+    ) -> Release | None:
+        """Let a challenger that passed go to the station, the beta lines and the fleet."""
+        if verdict.answer is not Answer.PASS:
+            return None
+        self._ledger.move(novelty.id, NoveltyState.IN_RELEASE, self._world.clock())
+        if self._world.release is None:
+            self._catalogue.aliases.set("champion", challenger.id)
+            return None
+        return self._world.release(challenger, champion, novelty.id)
+
+    def conclude(self, novelty: Novelty, verdict: Verdict, release: Release | None) -> Novelty:
+        """Close the novelty when its model runs everywhere; else it waits for more labels."""
+        runs = release.stage is Stage.DONE if release else verdict.answer is Answer.PASS
+        state = NoveltyState.CLOSED if runs else NoveltyState.COLLECTING
+        return self._ledger.move(novelty.id, state, self._world.clock())
+
+    def _grown(self, named: set[int]) -> Taxonomy:
+        """Return the champion's taxonomy with those kinds that the labels name beside it."""
+        champion = self._catalogue.models.get(self._catalogue.aliases.get("champion")).taxonomy
+        known = {kind.id for kind in champion}
+        fresh = (kind for kind in self._taxonomy if kind.id in named and kind.id not in known)
+        return Taxonomy((*champion.kinds, *fresh))
+
+    def _record(self, action: str, subject: str, detail: Mapping[str, object]) -> None:
+        self._catalogue.audit.record("line", action, subject, detail, self._world.clock())

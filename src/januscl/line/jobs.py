@@ -1,0 +1,72 @@
+"""The heavy steps as functions of names and numbers, so that any `Executor` can run them."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from januscl.compute import report_progress
+from januscl.core.wire import taxonomy_to_json
+from januscl.decks import Augmenter, recipe_from_json
+from januscl.line.keeping import load_labelled
+from januscl.line.shelf import Shelf
+from januscl.store import Workspace
+from januscl.train import Checkpoint, Settings, fit, strategy_named
+
+
+def train_challenger(
+    workspace: str, deck: str, strategy: str, settings: dict[str, Any], made: str
+) -> dict[str, Any]:
+    """Train the deck's parent on the deck and keep the result as a model version.
+
+    A run that was killed goes on from its last checkpoint.
+
+    Args:
+        workspace: The workspace's folder.
+        deck: Id of the deck; its parent is the model to start from.
+        strategy: Name of the strategy against forgetting.
+        settings: Fields of `januscl.train.Settings`.
+        made: The version's time, ISO 8601.
+
+    Returns:
+        ``model`` (the version's id), ``seconds``, ``first_loss`` and ``last_loss``.
+    """
+    with Workspace.open(workspace) as opened:
+        shelf = Shelf(opened)
+        built = opened.catalogue.decks.get(deck)
+        assert built.parent is not None, "a deck for a challenger names the champion"
+        frames = {item: load_labelled(opened, [item])[0] for item in built.items}
+        new = [frame for item, frame in frames.items() if item.source != "replay"]
+        replayed = [frame for item, frame in frames.items() if item.source == "replay"]
+        asked = Settings(**settings)
+        report = fit(
+            shelf.load(built.parent).grown(built.taxonomy),
+            new,
+            replayed,
+            strategy_named(strategy),
+            asked,
+            augment=Augmenter(recipe_from_json(built.recipe)),
+            checkpoint=Checkpoint(opened.folder / "checkpoints" / deck),
+            progress=lambda step, steps, loss: report_progress(step=step, steps=steps, loss=loss),
+        )
+        version = shelf.add(
+            report.model,
+            datetime.fromisoformat(made),
+            parent=built.parent,
+            deck=deck,
+            card={
+                "strategy": strategy,
+                "settings": asdict(asked),
+                "new_frames": len(new),
+                "replayed_frames": len(replayed),
+                "kinds": taxonomy_to_json(built.taxonomy),
+                "seconds": round(report.seconds, 1),
+                "first_loss": round(report.losses[0], 4),
+                "last_loss": round(report.losses[-1], 4),
+            },
+        )
+    return {
+        "model": version.id,
+        "seconds": report.seconds,
+        "first_loss": report.losses[0],
+        "last_loss": report.losses[-1],
+    }

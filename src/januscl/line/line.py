@@ -1,0 +1,150 @@
+"""The stations joined for one fleet, over one workspace."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from januscl.compute import LocalExecutor
+from januscl.core import (
+    Annotator,
+    Cell,
+    Frame,
+    Instances,
+    ModelVersion,
+    Novelty,
+    Observation,
+    Pick,
+    SegmentationModel,
+    Taxonomy,
+    Ticket,
+)
+from januscl.line.cycle import Cycle, Outcome, World
+from januscl.line.judging import Judge
+from januscl.line.novelties import NoveltyLedger
+from januscl.line.observer import Observer
+from januscl.line.policy import Policy
+from januscl.line.shelf import Shelf
+from januscl.release import who_runs
+from januscl.store import Workspace
+from januscl.train import CompactModel
+
+
+class Line:
+    """Watches a fleet, and learns what is new to it.
+
+    Embedded in one process: state in a workspace's folder, training in a subprocess.
+
+    Args:
+        workspace: Where all state is kept.
+        cells: The fleet.
+        annotator: Gives the labels that are asked for.
+        taxonomy: The kinds that the annotator may name.
+        world: The time, and the way of a challenger to the fleet.
+        policy: All settings.
+        picks_a_day: Attempts a day in the whole fleet, for the cost of a novelty; 0 for none.
+        on_ticket: Called when a ticket opens or closes.
+
+    Attributes:
+        shelf: Model versions.
+        judge: Models on slices.
+        ledger: Novelties.
+        observer: Cameras and models.
+        cycle: The way of one novelty.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        cells: Sequence[Cell],
+        annotator: Annotator,
+        taxonomy: Taxonomy,
+        world: World,
+        policy: Policy | None = None,
+        *,
+        picks_a_day: float = 0.0,
+        on_ticket: Callable[[Ticket], None] = lambda ticket: None,
+    ) -> None:
+        self.workspace, self.cells, self._world = workspace, tuple(cells), world
+        self.policy = policy or Policy()
+        seed = self.policy.learning.seed
+        self.shelf = Shelf(workspace)
+        self.judge = Judge(workspace, self.shelf)
+        self.ledger = NoveltyLedger(workspace, self.policy.collecting, picks_a_day, seed)
+        self.observer = Observer(
+            workspace, cells, self.policy.watching, self.ledger.take, on_ticket, seed
+        )
+        executor = LocalExecutor(workspace.folder / "jobs", self.policy.learning.threads)
+        self.cycle = Cycle(
+            workspace, self.ledger, self.judge, annotator, taxonomy, executor, self.policy, world
+        )
+
+    @property
+    def champion(self) -> str:
+        """Id of the model that the fleet runs, or raise `NotFound`."""
+        return self.workspace.catalogue.aliases.get("champion")
+
+    def adopt(self, model: CompactModel, card: dict[str, Any]) -> ModelVersion:
+        """Make a model the champion that the fleet starts with."""
+        version = self.shelf.add(model, self._world.clock(), parent=None, deck=None, card=card)
+        self.workspace.catalogue.aliases.set("champion", version.id)
+        return version
+
+    def runs(self) -> dict[str, str]:
+        """Return which model each robot runs: the champion, but where a release says otherwise."""
+        for release in self.workspace.catalogue.releases.list(open_only=True):
+            return who_runs(release, self.cells)
+        return {cell.robot: self.champion for cell in self.cells}
+
+    def model(self, robot: str) -> SegmentationModel:
+        """Return the model that a robot runs."""
+        return self.shelf.load(self.runs()[robot])
+
+    def observe(self, frame: Frame, instances: Instances, model: str | None = None) -> str:
+        """Take in a frame and what a model saw in it; return the observation's id.
+
+        Args:
+            frame: From one of the fleet's cameras.
+            instances: What the model saw.
+            model: Its id; what the robot is to run when omitted.
+        """
+        return self.observer.observe(frame, instances, model or self.runs()[frame.robot])
+
+    def report(self, observation: str, pick: Pick) -> None:
+        """Take in the outcome of the pick made on an observation."""
+        self.observer.report(observation, pick)
+
+    def ready(self) -> list[Novelty]:
+        """Return the novelties whose campaign has its frames, the costliest first."""
+        return self.ledger.ready()
+
+    def learn(self, novelty: Novelty) -> Outcome:
+        """Take a novelty through labels, training, gate and release; see `Cycle.run`."""
+        before = self.champion
+        outcome = self.cycle.run(novelty)
+        if self.champion != before:
+            self.know(self.champion)
+            self.ledger.rebase(self._again)
+        return outcome
+
+    def know(self, model: str) -> None:
+        """Let the observer learn, from the slices, what known kinds look like to a model."""
+        if self.observer.watches(model):
+            return
+        known = [
+            Observation(
+                frame.id,
+                Frame(frame.image, "slices", "slices", self._world.clock()),
+                instances,
+                model,
+            )
+            for part in self.workspace.catalogue.slices.list()
+            for frame, instances in zip(
+                self.judge.frames(part), self.judge.seen(model, part), strict=True
+            )
+        ]
+        self.observer.learn_model(model, known)
+
+    def _again(self, seen: Observation) -> Observation:
+        """Return an observation as the champion sees it."""
+        instances = self.shelf.load(self.champion).predict([seen.frame.image])[0]
+        return replace(seen, instances=instances, model=self.champion, pick=None)

@@ -1,0 +1,207 @@
+"""The novelties of a workspace: what was seen of each, its campaign, and its way to the fleet."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+import numpy as np
+from numpy.typing import NDArray
+
+from januscl.core import (
+    Campaign,
+    Event,
+    EventKind,
+    Label,
+    Novelty,
+    NoveltyState,
+    Observation,
+    Taxonomy,
+    mask_iou,
+    new_id,
+)
+from januscl.line.policy import Collecting
+from januscl.store import Workspace
+from januscl.triage import Candidate, NoveltyDesk, Sighting, choose_frames
+
+_LOOK_EVERY = 20
+_SAME = 0.5
+
+
+class NoveltyLedger:
+    """Keeps the desk's novelties in the catalogue and opens campaigns for those worth one.
+
+    Args:
+        workspace: Where novelties, members and campaigns are kept.
+        policy: What a novelty may cost.
+        picks_a_day: Attempts a day in the whole fleet; 0 where nothing is picked.
+        seed: Of the random share of a campaign.
+    """
+
+    def __init__(
+        self, workspace: Workspace, policy: Collecting, picks_a_day: float, seed: int = 0
+    ) -> None:
+        self._workspace, self._catalogue = workspace, workspace.catalogue
+        self._policy, self._seed = policy, seed
+        self._desk = NoveltyDesk(picks_a_day)
+        self._strangeness: dict[str, float] = {}
+        self._labelled: set[str] = set()
+        self._reports = 0
+
+    def take(self, observation: Observation, event: Event | None) -> None:
+        """Take an observation with its outcome, and the event that triage made of it."""
+        at = observation.frame.at
+        pick = observation.pick
+        if event is not None and event.kind is EventKind.NOVELTY:
+            self._see(observation, event)
+        if pick is not None:
+            self._desk.tell(observation.id, pick.instance, pick.outcome.failed, pick.at)
+        self._reports += 1
+        if self._reports % _LOOK_EVERY == 0:
+            self.look(at)
+
+    def look(self, at: datetime) -> None:
+        """Bring every novelty's cost up to date; open campaigns for those worth one."""
+        for novelty in self._desk.rank():
+            waits = novelty.state in (NoveltyState.NEW, NoveltyState.REGRESSED)
+            if waits and novelty.cost.expected >= self._policy.min_cost:
+                novelty = self.move(novelty.id, NoveltyState.COLLECTING, at)
+                self._open_campaign(novelty, at)
+            self._catalogue.novelties.put(novelty)
+
+    def ready(self) -> list[Novelty]:
+        """Return the novelties whose campaign has its frames, the costliest first."""
+        return [
+            novelty
+            for novelty in self._desk.rank()
+            if novelty.state is NoveltyState.COLLECTING
+            and len(self._candidates(novelty.id)) >= self._policy.frames
+        ]
+
+    def collecting(self) -> list[Novelty]:
+        """Return the novelties with an open campaign, the costliest first."""
+        return [n for n in self._desk.rank() if n.state is NoveltyState.COLLECTING]
+
+    def waiting(self, novelty: str) -> int:
+        """Return how many frames of a novelty could be labelled now."""
+        return len(self._candidates(novelty))
+
+    def choose(self, novelty: str, quota: int) -> list[Observation]:
+        """Return the frames of a novelty that teach most, pixels included, and mark them taken."""
+        candidates = self._candidates(novelty)
+        chosen = choose_frames(candidates, quota, self._seed)
+        if len(chosen) < quota:
+            rest = [c.observation for c in candidates if c.observation not in set(chosen)]
+            chosen += rest[: quota - len(chosen)]
+        self._labelled |= set(chosen)
+        members = [(s.observation, s.instance) for s in self._desk.members(novelty)]
+        self._catalogue.novelties.assign(novelty, members)
+        for campaign in self._catalogue.campaigns.list(novelty)[-1:]:
+            self._catalogue.campaigns.put(replace(campaign, frames=tuple(chosen)))
+        return [self._workspace.observation(id) for id in chosen]
+
+    def move(self, novelty: str, state: NoveltyState, at: datetime) -> Novelty:
+        """Move a novelty on its way, with a row in the audit log."""
+        moved = self._desk.move(novelty, state)
+        with self._catalogue.transaction() as tx:
+            tx.novelties.put(moved)
+            tx.audit.record("line", f"novelty.{state}", novelty, {"name": moved.name}, at)
+        return moved
+
+    def christen(self, novelty: str, labels: Sequence[Label], taxonomy: Taxonomy) -> Novelty:
+        """Name a novelty by the kind that most of its labelled instances turned out to be."""
+        truth = {label.observation: label.truth for label in labels}
+        votes: Counter[int] = Counter()
+        for sighting in self._desk.members(novelty):
+            if sighting.observation not in truth:
+                continue
+            seen = self._catalogue.observations.get(sighting.observation).instances
+            known = truth[sighting.observation]
+            overlap = mask_iou([seen.masks[sighting.instance]], known.masks)[0]
+            if overlap.size and overlap.max() >= _SAME:
+                votes[int(known.labels[overlap.argmax()])] += 1
+        if not votes:
+            return self._desk.novelty(novelty)
+        kind = taxonomy.kind(votes.most_common(1)[0][0])
+        named = self._desk.name(novelty, kind.name, kind.id)
+        self._catalogue.novelties.put(named)
+        return named
+
+    def rebase(self, embed: Callable[[Observation], Observation], most: int = 40) -> None:
+        """See the latest frames of every novelty again with a new model.
+
+        Args:
+            embed: Returns the observation as the new model sees it.
+            most: Frames of each novelty that are looked at again.
+        """
+        frames: dict[str, Observation] = {}
+        for novelty in self._desk.rank():
+            for sighting in self._desk.members(novelty.id)[-most:]:
+                if sighting.observation not in frames:
+                    kept = self._workspace.observation(sighting.observation)
+                    frames[sighting.observation] = embed(kept)
+
+        def again(keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int], NDArray[np.floating]]:
+            found: dict[tuple[str, int], NDArray[np.floating]] = {}
+            for observation, row in keys:
+                if observation not in frames:
+                    continue
+                seen = frames[observation].instances
+                before = self._catalogue.observations.get(observation).instances
+                overlap = mask_iou([before.masks[row]], seen.masks)[0]
+                if seen.embeddings is not None and overlap.size and overlap.max() >= _SAME:
+                    found[observation, row] = seen.embeddings[int(overlap.argmax())]
+            return found
+
+        self._desk.rebase(again)
+
+    def _see(self, observation: Observation, event: Event) -> None:
+        seen = observation.instances
+        if seen.embeddings is None:
+            return
+        frame = observation.frame
+        self._strangeness[observation.id] = max((s.score for s in event.signals), default=0.0)
+        changed = self._desk.see(
+            [
+                Sighting(observation.id, row, frame.robot, frame.at, seen.embeddings[row])
+                for row in event.instances
+            ]
+        )
+        for novelty in changed:
+            with self._catalogue.transaction() as tx:
+                tx.novelties.put(novelty)
+                tx.audit.record(
+                    "triage", f"novelty.{novelty.state}", novelty.id, {"name": novelty.name},
+                    frame.at,
+                )  # fmt: skip
+        if changed:
+            self.look(frame.at)
+
+    def _open_campaign(self, novelty: Novelty, at: datetime) -> None:
+        entropy = sha256(f"campaign {novelty.id} {at.isoformat()}".encode()).digest()[:10]
+        expires = at + timedelta(hours=self._policy.hours)
+        campaign = Campaign(new_id(at, entropy), novelty.id, self._policy.frames, at, expires)
+        with self._catalogue.transaction() as tx:
+            tx.campaigns.put(campaign)
+            tx.audit.record(
+                "triage", "campaign.opened", campaign.id,
+                {"novelty": novelty.id, "quota": campaign.quota}, at,
+            )  # fmt: skip
+
+    def _candidates(self, novelty: str) -> list[Candidate]:
+        """Return the frames of a novelty that may be labelled: one candidate a frame."""
+        members = {s.observation: s for s in self._desk.members(novelty)}
+        fresh = [id for id in members if id not in self._labelled]
+        barred = self._catalogue.observations.quarantined(fresh)
+        return [
+            Candidate(
+                id,
+                members[id].robot,
+                members[id].at,
+                members[id].embedding,
+                self._strangeness.get(id, 0.0),
+            )
+            for id in fresh
+            if id not in barred
+        ]

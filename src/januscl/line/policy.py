@@ -1,0 +1,88 @@
+"""The settings of the line, each with what it decides; times and shares are explicit."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Watching:
+    """When a camera is known and what pixels are kept.
+
+    Attributes:
+        cameras: Watch each camera's health; off where pictures come from anywhere.
+        reference_frames: Healthy frames of a camera before it is watched.
+        ordinary_share: Share of ordinary frames whose pixels are kept, which keeps calibration
+            honest.
+        cluster_every: Picks between two looks for new novelties.
+    """
+
+    cameras: bool = True
+    reference_frames: int = 30
+    ordinary_share: float = 0.05
+    cluster_every: int = 20
+
+
+@dataclass(frozen=True)
+class Collecting:
+    """What a novelty may cost in labels.
+
+    Attributes:
+        frames: Labels asked for, at most, including those held back for its slice.
+        held_back: Share of the labelled frames that becomes the novelty's slice.
+        min_cost: Expected lost picks a day from which a novelty is worth a campaign.
+        hours: How long a campaign waits for its frames.
+    """
+
+    frames: int = 60
+    held_back: float = 1 / 3
+    min_cost: float = 5.0
+    hours: float = 72.0
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How a challenger is made.
+
+    Attributes:
+        strategy: Against forgetting, by its name in `januscl.train`.
+        replay: Pictures of history in a deck, at most.
+        steps: Training steps.
+        batch: Pictures a step.
+        threads: torch's threads.
+        seed: Of deck, augmentation and training.
+    """
+
+    strategy: str = "replay"
+    replay: int = 120
+    steps: int = 110
+    batch: int = 8
+    threads: int = 2
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Releasing:
+    """How a challenger reaches the fleet.
+
+    Attributes:
+        station_picks: Attempts on the station's scripted test piles.
+        stage_picks: Attempts of the challenger between two looks of a guardrail.
+        max_looks: Looks before an undecided stage is stopped.
+        beta_lines: How many lines the beta stage takes.
+        margin: How much more often than its control a challenger's picks may fail.
+    """
+
+    station_picks: int = 30
+    stage_picks: int = 40
+    max_looks: int = 4
+    beta_lines: int = 1
+    margin: float = 0.10
+
+
+@dataclass(frozen=True)
+class Policy:
+    """All settings of the line."""
+
+    watching: Watching = field(default_factory=Watching)
+    collecting: Collecting = field(default_factory=Collecting)
+    learning: Learning = field(default_factory=Learning)
+    releasing: Releasing = field(default_factory=Releasing)

@@ -1,0 +1,180 @@
+"""A challenger on its way: test station, beta lines, fleet; and back, when picks suffer."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from januscl.core import (
+    Answer,
+    Cell,
+    ModelVersion,
+    Release,
+    SegmentationModel,
+    Stage,
+    StageReport,
+)
+from januscl.line.fleet import Fleet, attempt
+from januscl.line.policy import Releasing
+from januscl.release import (
+    Tally,
+    advance,
+    controls,
+    guardrail,
+    open_release,
+    station_guardrail,
+    who_runs,
+)
+from januscl.store import Workspace
+
+_PICKS_A_PILE = 3
+
+
+class Rollout:
+    """Takes one release through its stages, each kept in the catalogue before it acts.
+
+    Args:
+        workspace: Holds releases, observations and the champion's alias.
+        fleet: The robots. **Moves hardware**: the station's robot, through `station`.
+        load: Returns the model of an id.
+        let_work: Lets the production robots make a number of attempts each.
+        policy: Picks, margins and lines.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        fleet: Fleet,
+        load: Callable[[str], SegmentationModel],
+        let_work: Callable[[int], None],
+        policy: Releasing,
+    ) -> None:
+        self._workspace = workspace
+        self._fleet = fleet
+        self._load = load
+        self._let_work = let_work
+        self._policy = policy
+
+    def run(self, challenger: ModelVersion, champion: str, novelty: str | None) -> Release:
+        """Release a challenger and return the release as it ended."""
+        lines = sorted({cell.line for cell in self._fleet.cells if not cell.station})
+        release = open_release(
+            challenger.id,
+            champion,
+            beta_lines=lines[: self._policy.beta_lines],
+            at=self._fleet.now,
+            novelty=novelty,
+        )
+        self._keep(release, "release.opened")
+        looks = 0
+        since = self._fleet.now
+        while release.stage in (Stage.STATION, Stage.BETA, Stage.FLEET):
+            report = (
+                self.station(release)
+                if release.stage is Stage.STATION
+                else self._live(release, since)
+            )
+            looks += 1
+            if report.answer is Answer.INCONCLUSIVE and looks >= self._policy.max_looks:
+                report = _given_up(report)
+            before, release = release.stage, advance(release, report)
+            if release.stage is not before:
+                looks, since = 0, self._fleet.now
+            self._keep(release, f"release.{report.answer}")
+        if release.stage is Stage.DONE:
+            self._workspace.catalogue.aliases.set("champion", challenger.id)
+        return release
+
+    def station(self, release: Release) -> StageReport:
+        """Let both models pick from the same scripted piles. **Moves the station's robot.**"""
+        robot = self._fleet.robot(next(c.robot for c in self._fleet.cells if c.station))
+        failed: dict[str, list[bool]] = {release.model: [], release.champion: []}
+        for model, picks in failed.items():
+            for number in range(self._policy.station_picks):
+                if number % _PICKS_A_PILE == 0:
+                    self._fleet.load_station(number // _PICKS_A_PILE)
+                frame = robot.look()
+                instances = self._load(model).predict([frame.image])[0]
+                picks.append(attempt(robot, frame, instances, self._fleet.now).outcome.failed)
+        answer, reasons = station_guardrail(
+            failed[release.model], failed[release.champion], margin=2 * self._policy.margin
+        )
+        return _report(
+            Stage.STATION,
+            answer,
+            reasons,
+            _tally(failed[release.model]),
+            _tally(failed[release.champion]),
+        )
+
+    def _live(self, release: Release, since: datetime) -> StageReport:
+        """Let the fleet work and compare the challenger's picks with its control's."""
+        cells = [cell for cell in self._fleet.cells if not cell.station]
+        runs = who_runs(release, self._fleet.cells)
+        tries = [cell for cell in cells if runs[cell.robot] == release.model]
+        self._let_work(max(1, self._policy.stage_picks // max(1, len(tries))))
+        challenger = self.tally(tries, release.model, since)
+        control_robots = controls(release, self._fleet.cells)
+        if control_robots:
+            control = self.tally(
+                [cell for cell in cells if cell.robot in control_robots], release.champion, since
+            )
+        else:
+            control = self.tally(cells, release.champion, None)
+        answer, reasons = guardrail(challenger, control, margin=self._policy.margin)
+        return _report(release.stage, answer, reasons, challenger, control)
+
+    def tally(self, cells: Sequence[Cell], model: str, since: datetime | None) -> Tally:
+        """Count the picks of these cells on a model; those under a ticket do not count."""
+        robots = {cell.robot for cell in cells}
+        catalogue = self._workspace.catalogue
+        rows = [
+            row
+            for row in catalogue.observations.list(since=since)
+            if row.robot in robots and row.model == model and row.pick is not None
+        ]
+        barred = catalogue.observations.quarantined([row.id for row in rows])
+        outcomes = [row.pick.outcome for row in rows if row.pick and row.id not in barred]
+        return _tally([outcome.failed for outcome in outcomes])
+
+    def _keep(self, release: Release, action: str) -> None:
+        with self._workspace.catalogue.transaction() as tx:
+            tx.releases.put(release)
+            reasons = release.reports[-1].reasons if release.reports else ()
+            tx.audit.record(
+                "line",
+                action,
+                release.id,
+                {"model": release.model, "stage": release.stage, "reasons": list(reasons)},
+                self._fleet.now,
+            )
+
+
+def _tally(failed: Sequence[bool]) -> Tally:
+    return Tally(len(failed), sum(failed))
+
+
+def _report(
+    stage: Stage, answer: Answer, reasons: Sequence[str], challenger: Tally, control: Tally
+) -> StageReport:
+    return StageReport(
+        stage,
+        answer,
+        tuple(reasons),
+        challenger.picks,
+        challenger.failed,
+        control.picks,
+        control.failed,
+    )
+
+
+def _given_up(report: StageReport) -> StageReport:
+    """Turn an answer that would not come into a stop: what is not shown safe goes no further."""
+    reasons = (*report.reasons, "It stayed undecided too long; the champion goes on.")
+    return StageReport(
+        report.stage,
+        Answer.FAIL,
+        reasons,
+        report.challenger_picks,
+        report.challenger_failed,
+        report.control_picks,
+        report.control_failed,
+    )

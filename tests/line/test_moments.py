@@ -1,0 +1,37 @@
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from januscl.core import Frame, Instances, Observation
+from januscl.line.moments import hold_back, moments
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def observation(number: int, robot: str, minutes: float) -> Observation:
+    image = np.zeros((4, 4, 3), np.uint8)
+    frame = Frame(image, f"cam-{robot}", robot, START + timedelta(minutes=minutes))
+    return Observation(f"o{number:03d}", frame, Instances.empty(), "m")
+
+
+def test_frames_of_one_pile_are_one_moment_and_a_pause_or_another_robot_begins_the_next():
+    frames = [
+        observation(0, "a", 0),
+        observation(1, "a", 3),
+        observation(2, "b", 3),
+        observation(3, "a", 60),
+    ]
+    assert [[f.id for f in group] for group in moments(frames)] == [["o000", "o001"], ["o002"], ["o003"]]
+
+
+def test_no_moment_is_both_learned_from_and_judged_by():
+    frames = [observation(k, f"r{k % 3}", 2.5 * (k // 3) + 40 * (k // 12)) for k in range(60)]
+    held = hold_back(frames, 1 / 3)
+    for group in moments(frames):
+        assert len({frame.id in held for frame in group}) == 1
+    assert 0.2 * 60 <= len(held) <= 0.5 * 60
+
+
+def test_a_single_moment_is_cut_at_its_end():
+    frames = [observation(k, "a", 2.5 * k) for k in range(9)]
+    assert hold_back(frames, 1 / 3) == {"o006", "o007", "o008"}
