@@ -1,5 +1,34 @@
 """The assembly line: the one place where the stations are joined.
 
 Owns: the order of the loop and its state in the catalogue. May call: every station, `store` and
-`compute`. Moves robots only through the `Fleet` it is handed.
+`compute`. Moves robots only through the `Fleet` it is handed. Names are loaded on first use,
+because the model's libraries take seconds to import.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from januscl.line.cycle import Cycle, Outcome, World
+    from januscl.line.fleet import Fleet, Recorder, attempt, work
+    from januscl.line.line import Line
+    from januscl.line.policy import Collecting, Learning, Policy, Releasing, Watching
+    from januscl.line.rollout import Rollout
+
+__all__ = [
+    "Collecting", "Cycle", "Fleet", "Learning", "Line", "Outcome", "Policy", "Recorder",
+    "Releasing", "Rollout", "Watching", "World", "attempt", "work",
+]  # fmt: skip
+
+_HOME = {
+    "Collecting": "policy", "Cycle": "cycle", "Fleet": "fleet", "Learning": "policy",
+    "Line": "line", "Outcome": "cycle", "Policy": "policy", "Recorder": "fleet",
+    "Releasing": "policy", "Rollout": "rollout", "Watching": "policy", "World": "cycle",
+    "attempt": "fleet", "work": "fleet",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
 
 from januscl.compute import LocalExecutor
 from januscl.core import (
@@ -10,6 +12,8 @@ from januscl.core import (
     Cell,
     Frame,
     Instances,
+    Label,
+    LabelTask,
     ModelVersion,
     Novelty,
     Observation,
@@ -26,7 +30,17 @@ from januscl.line.policy import Policy
 from januscl.line.shelf import Shelf
 from januscl.release import who_runs
 from januscl.store import Workspace
-from januscl.train import CompactModel
+from januscl.train import CompactModel, factory_model
+
+
+class Waiting:
+    """An annotator that answers nothing: its tasks wait for someone who does."""
+
+    name = "nobody"
+
+    def annotate(self, tasks: Sequence[LabelTask]) -> list[Label]:
+        """Return no label."""
+        return []
 
 
 class Line:
@@ -71,12 +85,48 @@ class Line:
         self.judge = Judge(workspace, self.shelf)
         self.ledger = NoveltyLedger(workspace, self.policy.collecting, picks_a_day, seed)
         self.observer = Observer(
-            workspace, cells, self.policy.watching, self.ledger.take, on_ticket, seed
+            workspace,
+            cells,
+            self.policy.watching,
+            on_report=self.ledger.take,
+            on_ticket=on_ticket,
+            on_known=self.ledger.know,
+            seed=seed,
         )
         executor = LocalExecutor(workspace.folder / "jobs", self.policy.learning.threads)
         self.cycle = Cycle(
             workspace, self.ledger, self.judge, annotator, taxonomy, executor, self.policy, world
         )
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path | str,
+        cells: Sequence[Cell],
+        annotator: Annotator | None = None,
+        policy: Policy | None = None,
+    ) -> Self:
+        """Open a line over a folder, with the shipped model as champion the first time.
+
+        Args:
+            folder: A workspace, or where one is to be made.
+            cells: The fleet.
+            annotator: Gives labels; without one, label tasks wait.
+            policy: All settings.
+        """
+        workspace = Workspace.open(folder)
+        model = factory_model()
+        line = cls(
+            workspace,
+            cells,
+            annotator or Waiting(),
+            model.taxonomy,
+            World(lambda: datetime.now(UTC)),
+            policy,
+        )
+        if "champion" not in workspace.catalogue.aliases.list():
+            line.adopt(model, {"name": "factory"})
+        return line
 
     @property
     def champion(self) -> str:
@@ -123,7 +173,7 @@ class Line:
         outcome = self.cycle.run(novelty)
         if self.champion != before:
             self.know(self.champion)
-            self.ledger.rebase(self._again)
+            self.ledger.rebase(self.champion, self._again)
         return outcome
 
     def know(self, model: str) -> None:

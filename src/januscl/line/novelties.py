@@ -44,13 +44,28 @@ class NoveltyLedger:
     ) -> None:
         self._workspace, self._catalogue = workspace, workspace.catalogue
         self._policy, self._seed = policy, seed
-        self._desk = NoveltyDesk(picks_a_day)
+        self._picks_a_day = picks_a_day
+        self._known: dict[str, NDArray[np.floating]] = {}
+        self._first: NoveltyDesk | None = None
         self._strangeness: dict[str, float] = {}
         self._labelled: set[str] = set()
         self._reports = 0
 
+    def know(self, model: str, ordinary: NDArray[np.floating]) -> None:
+        """Take the embeddings ``(M, D)`` of known kinds as a model sees them."""
+        self._known[model] = ordinary
+        if self._first is None:
+            self._first = NoveltyDesk(ordinary, self._picks_a_day)
+
+    @property
+    def _desk(self) -> NoveltyDesk:
+        assert self._first is not None, "events come once known kinds were learned"
+        return self._first
+
     def take(self, observation: Observation, event: Event | None) -> None:
         """Take an observation with its outcome, and the event that triage made of it."""
+        if self._first is None:
+            return
         at = observation.frame.at
         pick = observation.pick
         if event is not None and event.kind is EventKind.NOVELTY:
@@ -72,16 +87,12 @@ class NoveltyLedger:
 
     def ready(self) -> list[Novelty]:
         """Return the novelties whose campaign has its frames, the costliest first."""
-        return [
-            novelty
-            for novelty in self._desk.rank()
-            if novelty.state is NoveltyState.COLLECTING
-            and len(self._candidates(novelty.id)) >= self._policy.frames
-        ]
+        return [n for n in self.collecting() if self.waiting(n.id) >= self._policy.frames]
 
     def collecting(self) -> list[Novelty]:
         """Return the novelties with an open campaign, the costliest first."""
-        return [n for n in self._desk.rank() if n.state is NoveltyState.COLLECTING]
+        ranked = () if self._first is None else self._first.rank()
+        return [novelty for novelty in ranked if novelty.state is NoveltyState.COLLECTING]
 
     def waiting(self, novelty: str) -> int:
         """Return how many frames of a novelty could be labelled now."""
@@ -128,10 +139,13 @@ class NoveltyLedger:
         self._catalogue.novelties.put(named)
         return named
 
-    def rebase(self, embed: Callable[[Observation], Observation], most: int = 40) -> None:
+    def rebase(
+        self, model: str, embed: Callable[[Observation], Observation], most: int = 40
+    ) -> None:
         """See the latest frames of every novelty again with a new model.
 
         Args:
+            model: Its id; what known kinds look like to it was taken before.
             embed: Returns the observation as the new model sees it.
             most: Frames of each novelty that are looked at again.
         """
@@ -154,7 +168,7 @@ class NoveltyLedger:
                     found[observation, row] = seen.embeddings[int(overlap.argmax())]
             return found
 
-        self._desk.rebase(again)
+        self._desk.rebase(self._known[model], again)
 
     def _see(self, observation: Observation, event: Event) -> None:
         seen = observation.instances

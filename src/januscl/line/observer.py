@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from januscl.core import (
     Cell,
@@ -25,6 +26,8 @@ from januscl.triage import FaultDesk, classify
 from januscl.watch import CameraHealth, EProcess, InstanceNovelty, ScoreMargin, main_cause
 
 TicketHandler = Callable[[Ticket], None]
+Embeddings = NDArray[np.float32]
+_SURE = 0.3
 
 
 class Observer:
@@ -40,6 +43,8 @@ class Observer:
         on_report: Called with each observation whose pick was reported, and the event that
             triage made of it, if any.
         on_ticket: Called when a ticket opens or closes.
+        on_known: Called when it was learned what known kinds look like to a model, with the
+            model's id and their embeddings ``(M, D)``.
         seed: Of the random share of kept pixels and of the ids.
     """
 
@@ -50,10 +55,12 @@ class Observer:
         policy: Watching,
         on_report: Callable[[Observation, Event | None], None] = lambda observation, event: None,
         on_ticket: TicketHandler = lambda ticket: None,
+        on_known: Callable[[str, Embeddings], None] = lambda model, known: None,
         seed: int = 0,
     ) -> None:
         self._workspace = workspace
         self._policy = policy
+        self._on_known = on_known
         self._on_report, self._on_ticket = on_report, on_ticket
         self._rng = np.random.default_rng(seed)
         self._desk = FaultDesk(EProcess, tickets=workspace.catalogue.tickets.list())
@@ -115,6 +122,7 @@ class Observer:
     def learn_model(self, model: str, known: Sequence[Observation]) -> None:
         """Learn what the known kinds look like to a model before it is watched at work."""
         self._models[model] = (InstanceNovelty().fit(known), ScoreMargin().fit(known))
+        self._on_known(model, _embeddings(known))
 
     def watches(self, model: str) -> bool:
         """Say whether the model's embeddings of known kinds were learned."""
@@ -166,3 +174,14 @@ class Observer:
         """Return the digest of the camera's last healthy picture."""
         well = self._well.get(ticket.camera)
         return None if well is None else self._workspace.put_image(well.frame.image)
+
+
+def _embeddings(known: Sequence[Observation]) -> Embeddings:
+    """Return the embeddings ``(M, D)`` of all instances that the model is halfway sure of."""
+    return np.concatenate(
+        [
+            seen.instances.embeddings[seen.instances.scores >= _SURE]
+            for seen in known
+            if seen.instances.embeddings is not None
+        ]
+    )
