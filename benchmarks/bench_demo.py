@@ -38,9 +38,7 @@ def fresh_piles(taxonomy: Taxonomy, kinds: Sequence[str]) -> dict[str, list[Labe
     """Return piles of the base kinds, and for each late kind piles that hold 35% of it."""
     mixes: dict[str, Mapping[str, float]] = {"base kinds": BASE_MIX}
     mixes |= {kind: {**BASE_MIX, kind: 0.54} for kind in kinds}
-    return {
-        name: list(make_labelled(FRESH, 9000, mix, taxonomy)) for name, mix in mixes.items()
-    }
+    return {name: list(make_labelled(FRESH, 9000, mix, taxonomy)) for name, mix in mixes.items()}
 
 
 def run(seed: int, folder: Path, piles: dict[str, list[LabelledFrame]]) -> dict[str, Any]:
@@ -108,21 +106,33 @@ def main() -> None:
     print(f"faults ticketed right: {sum(t['right'] for t in tickets)} of {scripted}")
     print(f"tickets without a fault: {sum(not t['right'] for t in tickets)}")
     print("fault frames in decks:", sum(r["fault_frames_in_decks"] for r in runs))
-    print("labels a novelty, most:", max((n["labels"] for r in runs for n in r["novelties"]), default=0))
+    print(
+        "labels a novelty, most:",
+        max((n["labels"] for r in runs for n in r["novelties"]), default=0),
+    )
     for name in piles:
         before = [r["ap"][name][0] for r in runs]
         after = [r["ap"][name][1] for r in runs]
         gains = [b - a for a, b in zip(before, after, strict=True)]
-        print(f"AP of {name}, fresh piles: {spread(before)} to {spread(after)}, gain {spread(gains)}")
+        print(
+            f"AP of {name}, fresh piles: {spread(before)} to {spread(after)}, gain {spread(gains)}"
+        )
     for kind in arrivals:
         found = [n for r in runs for n in r["novelties"] if n["name"] == kind]
         ratios = [value for n in found if (value := ratio(n)) is not None]
         closed = sum(n["state"] == "closed" for n in found)
-        print(f"{kind}: closed in {closed} of {len(runs)}; failed picks after against before:",
-              spread(ratios) if ratios else "none to compare")
+        print(
+            f"{kind}: closed in {closed} of {len(runs)}; failed picks after against before:",
+            spread(ratios) if ratios else "none to compare",
+        )
         for n in found:
             print("   ", n["state"], n["gate"], n["release"], n["failed_before"], n["failed_after"])
-    print("bad challenger reached the fleet:", sum(r["bad_release"]["in_fleet"] for r in runs if r["bad_release"]), "of", sum(bool(r["bad_release"]) for r in runs))
+    print(
+        "bad challenger reached the fleet:",
+        sum(r["bad_release"]["in_fleet"] for r in runs if r["bad_release"]),
+        "of",
+        sum(bool(r["bad_release"]) for r in runs),
+    )
 
 
 if __name__ == "__main__":
