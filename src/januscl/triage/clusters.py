@@ -13,19 +13,29 @@ _NEIGHBOURS = 3
 
 
 class Space:
-    """Unit-length embeddings on the main components of a set of them.
+    """Embeddings scaled by their spread, then to unit length, on their main components.
 
     Args:
         embeddings: ``(N, D)``, N of 2 or more.
     """
 
     def __init__(self, embeddings: NDArray[np.floating]) -> None:
+        spread = embeddings.std(axis=0, dtype=np.float64)
+        self._middle = embeddings.mean(axis=0, dtype=np.float64)
+        # A direction that hardly varies would otherwise drown the others.
+        self._spread = np.maximum(spread, max(0.1 * float(spread.mean()), 1e-9))
         count = min(_COMPONENTS, *embeddings.shape)
-        self._pca = PCA(count, svd_solver="full").fit(_unit(embeddings))
+        self._pca = PCA(count, svd_solver="full").fit(self._scaled(embeddings))
 
     def place(self, embeddings: NDArray[np.floating]) -> Vectors:
         """Return the places ``(N, C)`` of embeddings ``(N, D)``."""
-        return np.asarray(self._pca.transform(_unit(embeddings)), dtype=np.float64)
+        return np.asarray(self._pca.transform(self._scaled(embeddings)), dtype=np.float64)
+
+    def _scaled(self, embeddings: NDArray[np.floating]) -> Vectors:
+        vectors = (embeddings - self._middle) / self._spread
+        return np.asarray(
+            vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        )
 
 
 class Neighbourhood:
@@ -78,11 +88,6 @@ def _dense(places: Vectors, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     np.fill_diagonal(apart, np.inf)
     near = _near(apart)
     return rows[near <= 2 * np.median(near)]
-
-
-def _unit(vectors: NDArray[np.floating]) -> Vectors:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float64)
 
 
 def _apart(left: Vectors, right: Vectors) -> Vectors:

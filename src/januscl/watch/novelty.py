@@ -5,21 +5,20 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 
 from januscl.core import Conflict, InvalidInput, Observation, Signal
 from januscl.watch.calibration import conformal_p
 
 _LARGEST = 3000
 _LEAST_SCORE = 0.3
-_KEPT_VARIANCE = 0.95
+_LEAST_SPREAD = 0.1  # of the mean spread; a direction that never varied tells nothing
 
 
 class InstanceNovelty:
     """Distance of an instance's embedding to its k-th nearest in the reference.
 
-    Embeddings are scaled to unit length and turned onto the main components of the reference
-    (95% of the variance); the k-th neighbour is robust to a stray one (Sun and others,
+    Each direction of the embedding is centred and scaled by its spread in the reference, then
+    each embedding to unit length; the k-th neighbour is robust to a stray one (Sun and others,
     Out-of-distribution detection with deep nearest neighbors, ICML 2022). A reference distance
     leaves out the instances of its own observation, which would be too near.
 
@@ -33,7 +32,7 @@ class InstanceNovelty:
         if neighbours < 1:
             raise InvalidInput("neighbours", "1 or more", f"{neighbours}", "5 is usual.")
         self.neighbours = neighbours
-        self._pca: PCA | None = None
+        self._known: NDArray[np.float64] | None = None
 
     def fit(self, reference: Sequence[Observation]) -> Self:
         """Learn what instances look like to the model that made the reference.
@@ -55,9 +54,11 @@ class InstanceNovelty:
             )
         embeddings = np.concatenate([e for r, e in rows if len(r)])
         kept = np.linspace(0, groups.size - 1, min(groups.size, _LARGEST)).astype(np.int64)
-        embeddings, groups = _unit(embeddings[kept]), groups[kept]
-        self._pca = PCA(_KEPT_VARIANCE, svd_solver="full").fit(embeddings)
-        self._known = self._pca.transform(embeddings)
+        embeddings, groups = embeddings[kept].astype(np.float64), groups[kept]
+        spread = embeddings.std(axis=0)
+        self._middle = embeddings.mean(axis=0)
+        self._spread = np.maximum(spread, max(_LEAST_SPREAD * float(spread.mean()), 1e-9))
+        self._known = self._place(embeddings)
         distances = _distances(self._known, self._known)
         distances[groups[:, None] == groups[None, :]] = np.inf
         healthy = np.partition(distances, self.neighbours - 1, axis=1)[:, self.neighbours - 1]
@@ -72,12 +73,12 @@ class InstanceNovelty:
         Raises:
             Conflict: It has not been fitted.
         """
-        if self._pca is None:
+        if self._known is None:
             raise Conflict("InstanceNovelty has no reference; call fit with known observations")
         rows, embeddings = _counted(observation)
         if not len(rows):
             return []
-        distances = _distances(self._pca.transform(_unit(embeddings)), self._known)
+        distances = _distances(self._place(embeddings), self._known)
         nearest = np.partition(distances, self.neighbours - 1, axis=1)[:, self.neighbours - 1]
         usual = max(float(np.median(self._healthy)), 1e-9)
         return [
@@ -92,6 +93,10 @@ class InstanceNovelty:
             for row, distance in zip(rows, nearest, strict=True)
         ]
 
+    def _place(self, embeddings: NDArray[np.floating]) -> NDArray[np.float64]:
+        scaled = (embeddings - self._middle) / self._spread
+        return np.asarray(scaled / np.maximum(np.linalg.norm(scaled, axis=1, keepdims=True), 1e-12))
+
 
 def _counted(observation: Observation) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return the rows that count, ``(K,)``, and their embeddings, ``(K, D)``."""
@@ -100,11 +105,6 @@ def _counted(observation: Observation) -> tuple[NDArray[np.int64], NDArray[np.fl
         return np.zeros(0, np.int64), np.zeros((0, 0), np.float32)
     rows = np.flatnonzero(seen.scores >= _LEAST_SCORE)
     return rows, seen.embeddings[rows]
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float64)
 
 
 def _distances(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
