@@ -54,6 +54,7 @@ class CameraHealth:
         self._last: tuple[str, Image] | None = None
         self._before_last: Image | None = None
         self._patches: NDArray[np.float32] | None = None
+        self._patch = (0.0, (0, 0))
         self._remembered = ""
 
     def fit(self, reference: Sequence[Observation]) -> Self:
@@ -82,7 +83,7 @@ class CameraHealth:
         if not steady:
             readings = _read_folds(images, covered, steady=False)
         self._typical = _typical(readings, steady)
-        self._patches, self._remembered = None, ""
+        self._patches, self._patch, self._remembered = None, (0.0, (0, 0)), ""
         healthy = []
         for observation, r in zip(reference, readings, strict=True):
             self._remember(observation.id, r)
@@ -138,10 +139,8 @@ class CameraHealth:
     def _remember(self, observation: str, readings: Readings) -> None:
         if observation != self._remembered:
             self._patches = remember_patches(self._patches, readings.patches)
+            self._patch = lasting_patch(self._patches)
             self._remembered = observation
-
-    def _lasting_patch(self) -> tuple[float, tuple[int, int]]:
-        return (0.0, (0, 0)) if self._patches is None else lasting_patch(self._patches)
 
     def _severities(self, r: Readings) -> dict[str, float]:
         usual = self._typical
@@ -156,7 +155,7 @@ class CameraHealth:
             "noisy_sensor": r.noise / usual.noise,
             "defocus": 100 * max(0.0, 1 - r.sharpness / usual.sharpness),
             "colour_cast": 100 * float(np.abs(np.expm1(cast)).max()),
-            "dirty_lens": 100 * self._lasting_patch()[0] if usual.steady else 0.0,
+            "dirty_lens": 100 * self._patch[0] if usual.steady else 0.0,
         }
 
     def _evidence(self, r: Readings) -> dict[str, str]:
@@ -165,7 +164,7 @@ class CameraHealth:
         channel = int(np.abs(cast).argmax())
         colour = ("red", "green", "blue")[channel]
         change = "no frame before" if r.change is None else f"{r.change:.2f} levels"
-        x, y = (r.stride * place for place in self._lasting_patch()[1])
+        x, y = (r.stride * place for place in self._patch[1])
         dirt = (
             f"a patch at ({x}, {y}) px shows {s['dirty_lens']:.0f}% less detail than the reference"
         )
