@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from januscl.annotate import make_task, validate_label
@@ -28,7 +28,7 @@ from januscl.core import (
     Verdict,
 )
 from januscl.core.wire import instances_to_json
-from januscl.decks import Recipe, build_deck, check_disjoint, choose_replay, freeze_slice, without
+from januscl.decks import Recipe, build_deck, check_disjoint, choose_replay, freeze_slice
 from januscl.line.judging import Judge
 from januscl.line.keeping import keep_labelled, load_labelled
 from januscl.line.moments import hold_back
@@ -160,18 +160,17 @@ class Cycle:
     ) -> tuple[tuple[DeckItem, ...], tuple[DeckItem, ...]]:
         """Keep the labelled frames, and hold some moments back to judge by."""
         truth = {label.observation: label.truth for label in labels}
-        labelled = [frame for frame in frames if frame.id in truth]
+        # A ticket may have opened since the frames were chosen.
+        barred = self._catalogue.observations.quarantined(truth)
+        if barred:
+            self._record("quarantined", novelty.id, {"frames": sorted(barred)})
+        labelled = [frame for frame in frames if frame.id in truth.keys() - barred]
         back = hold_back(labelled, self.policy.collecting.held_back)
         items = keep_labelled(
             self._workspace,
             (LabelledFrame(f.id, f.frame.image, truth[f.id]) for f in labelled),
             novelty.id,
         )
-        items, barred = without(
-            items, self._catalogue.observations.quarantined([item.id for item in items])
-        )
-        if barred:
-            self._record("quarantined", novelty.id, {"frames": [item.id for item in barred]})
         return (
             tuple(item for item in items if item.id not in back),
             tuple(item for item in items if item.id in back),
@@ -238,14 +237,16 @@ class Cycle:
                 "deck": deck.id,
                 "strategy": strategy or policy.strategy,
                 "settings": asdict(settings),
-                "made": self._world.clock().isoformat(),
             },
-            key=f"train-{deck.id[:16]}-{strategy or policy.strategy}",
+            key=f"train-{deck.id[:16]}-{strategy or policy.strategy}-{settings.steps}",
         )
         self._world.meanwhile()
         result: Mapping[str, str] = self._executor.wait(job)
-        self._record("trained", result["model"], {"deck": deck.id, "parent": deck.parent})
-        return self._catalogue.models.get(result["model"])
+        # Not among the job's arguments: asked for again after a crash, it is the same job.
+        version = replace(self._catalogue.models.get(result["model"]), made=self._world.clock())
+        self._catalogue.models.put(version)
+        self._record("trained", version.id, {"deck": deck.id, "parent": deck.parent})
+        return version
 
     def judge(self, challenger: ModelVersion, champion: str, target: str | None) -> Verdict:
         """Ask the gate; its verdict on every slice of history is kept."""

@@ -1,7 +1,7 @@
 """The heavy steps as functions of names and numbers, so that any `Executor` can run them."""
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from januscl.compute import report_progress
@@ -14,7 +14,7 @@ from januscl.train import Checkpoint, Settings, fit, strategy_named
 
 
 def train_challenger(
-    workspace: str, deck: str, strategy: str, settings: dict[str, Any], made: str
+    workspace: str, deck: str, strategy: str, settings: dict[str, Any]
 ) -> dict[str, Any]:
     """Train the deck's parent on the deck and keep the result as a model version.
 
@@ -25,7 +25,6 @@ def train_challenger(
         deck: Id of the deck; its parent is the model to start from.
         strategy: Name of the strategy against forgetting.
         settings: Fields of `januscl.train.Settings`.
-        made: The version's time, ISO 8601.
 
     Returns:
         ``model`` (the version's id), ``seconds``, ``first_loss`` and ``last_loss``.
@@ -38,6 +37,7 @@ def train_challenger(
         new = [frame for item, frame in frames.items() if item.source != "replay"]
         replayed = [frame for item, frame in frames.items() if item.source == "replay"]
         asked = Settings(**settings)
+        checkpoint = opened.folder / "checkpoints" / deck
         report = fit(
             shelf.load(built.parent).grown(built.taxonomy),
             new,
@@ -45,12 +45,12 @@ def train_challenger(
             strategy_named(strategy),
             asked,
             augment=Augmenter(recipe_from_json(built.recipe)),
-            checkpoint=Checkpoint(opened.folder / "checkpoints" / deck),
+            checkpoint=Checkpoint(checkpoint),
             progress=lambda step, steps, loss: report_progress(step=step, steps=steps, loss=loss),
         )
         version = shelf.add(
             report.model,
-            datetime.fromisoformat(made),
+            datetime.now(UTC),
             parent=built.parent,
             deck=deck,
             card={
@@ -64,6 +64,7 @@ def train_challenger(
                 "last_loss": round(report.losses[-1], 4),
             },
         )
+        checkpoint.unlink(missing_ok=True)
     return {
         "model": version.id,
         "seconds": report.seconds,

@@ -1,6 +1,7 @@
 """The stations joined for one fleet, over one workspace."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from januscl.core import (
     Cell,
     Frame,
     Instances,
+    InvalidInput,
     Label,
     LabelTask,
     ModelVersion,
@@ -173,7 +175,8 @@ class Line:
         outcome = self.cycle.run(novelty)
         if self.champion != before:
             self.know(self.champion)
-            self.ledger.rebase(self.champion, self._again)
+            if self.observer.watches(self.champion):
+                self.ledger.rebase(self.champion, self._again)
         return outcome
 
     def know(self, model: str) -> None:
@@ -192,7 +195,8 @@ class Line:
                 self.judge.frames(part), self.judge.seen(model, part), strict=True
             )
         ]
-        self.observer.learn_model(model, known)
+        with suppress(InvalidInput):  # too little on the slices: it is learned at work
+            self.observer.learn_model(model, known)
 
     def _again(self, seen: Observation) -> Observation:
         """Return an observation as the champion sees it."""

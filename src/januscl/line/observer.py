@@ -14,6 +14,7 @@ from januscl.core import (
     EventKind,
     Frame,
     Instances,
+    InvalidInput,
     Observation,
     Pick,
     Signal,
@@ -120,7 +121,11 @@ class Observer:
         return bool(self._desk.quarantines(observation.frame.camera, observation.frame.at))
 
     def learn_model(self, model: str, known: Sequence[Observation]) -> None:
-        """Learn what the known kinds look like to a model before it is watched at work."""
+        """Learn what the known kinds look like to a model before it is watched at work.
+
+        Raises:
+            InvalidInput: They hold too few instances with embeddings.
+        """
         self._models[model] = (InstanceNovelty().fit(known), ScoreMargin().fit(known))
         self._on_known(model, _embeddings(known))
 
@@ -145,8 +150,15 @@ class Observer:
             self._known[model].append(observation)
             enough = self._policy.reference_frames * len(self._working)
             if len(self._known[model]) >= enough:
-                self.learn_model(model, self._known.pop(model))
+                self._learn_at_work(model, self._known.pop(model))
         return signals
+
+    def _learn_at_work(self, model: str, known: list[Observation]) -> None:
+        """Learn a model from the fleet's own frames; too few instances in them, and go on."""
+        try:
+            self.learn_model(model, known)
+        except InvalidInput:
+            self._known[model] = known[len(known) // 2 :]
 
     def _keep_ticket(self, ticket: Ticket, frame: Frame) -> None:
         """Keep a ticket with the camera's view before the fault and now."""
