@@ -21,7 +21,11 @@ def test_frames_of_one_pile_are_one_moment_and_a_pause_or_another_robot_begins_t
         observation(2, "b", 3),
         observation(3, "a", 60),
     ]
-    assert [[f.id for f in group] for group in moments(frames)] == [["o000", "o001"], ["o002"], ["o003"]]
+    assert [[f.id for f in group] for group in moments(frames)] == [
+        ["o000", "o001"],
+        ["o002"],
+        ["o003"],
+    ]
 
 
 def test_no_moment_is_both_learned_from_and_judged_by():

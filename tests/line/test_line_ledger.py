@@ -1,0 +1,109 @@
+from datetime import timedelta
+
+import pytest
+from line_scenes import ALL, EVERY, START, TRIANGLE, Shift
+
+from januscl.core import Conflict, Label, NoveltyState, Outcome, Ticket
+
+
+@pytest.fixture(scope="module")
+def shift(tmp_path_factory, untrained):
+    shift = Shift(tmp_path_factory.mktemp("ledger") / "w", untrained)
+    shift.ids = shift.triangles_arrive(20)
+    yield shift
+    shift.close()
+
+
+def test_what_recurs_becomes_one_novelty_with_what_it_costs(shift):
+    (novelty,) = shift.line.ledger.collecting()
+    assert shift.catalogue.novelties.get(novelty.id).state is NoveltyState.COLLECTING
+    assert set(novelty.robots) == {"robot-a", "robot-b"}
+    assert novelty.first_seen == START + 2 * EVERY
+    assert novelty.instances == 20
+    assert novelty.cost.low <= novelty.cost.expected <= novelty.cost.high
+    assert 200 < novelty.cost.expected < 600, "half of 1000 picks a day fail on it"
+
+
+def test_a_campaign_with_its_quota_opens_for_a_novelty_worth_one(shift):
+    (novelty,) = shift.line.ledger.collecting()
+    (campaign,) = shift.catalogue.campaigns.list(novelty.id)
+    assert campaign.quota == 12
+    assert campaign.expires - campaign.opened == timedelta(hours=72)
+    rows = shift.catalogue.audit.list(subject=novelty.id)
+    assert [row.action for row in rows] == ["novelty.new", "novelty.collecting"]
+    (opened,) = shift.catalogue.audit.list(subject=campaign.id)
+    assert (opened.action, opened.detail["novelty"]) == ("campaign.opened", novelty.id)
+
+
+def test_chosen_frames_come_with_their_pixels_and_are_chosen_once(shift):
+    ledger = shift.line.ledger
+    (novelty,) = ledger.ready()
+    frames = ledger.choose(novelty.id, 12)
+    assert len({frame.id for frame in frames}) == 12
+    assert {frame.id for frame in frames} <= set(shift.ids)
+    assert all(frame.frame.image.shape == (64, 64, 3) for frame in frames)
+    again = ledger.choose(novelty.id, 12)
+    assert not {f.id for f in again} & {f.id for f in frames}
+    assert len(again) == 8, "what is left of 20"
+    assert ledger.ready() == []
+    labels = [Label(f.id, shift.person.truth[f.id], "person", START) for f in frames]
+    named = ledger.christen(novelty.id, labels, ALL)
+    assert (named.name, named.kind) == ("triangle", TRIANGLE)
+    assert shift.catalogue.novelties.get(novelty.id).name == "triangle"
+    (campaign,) = shift.catalogue.campaigns.list(novelty.id)
+    assert campaign.frames == tuple(f.id for f in again)
+
+
+def test_a_novelty_moves_forward_and_each_move_is_audited(shift):
+    ledger = shift.line.ledger
+    (novelty,) = ledger.collecting()
+    for state in (NoveltyState.LABELLING, NoveltyState.IN_DECK, NoveltyState.COLLECTING):
+        assert ledger.move(novelty.id, state, shift.now).state is state
+        assert shift.catalogue.novelties.get(novelty.id).state is state
+        assert shift.catalogue.audit.list(subject=novelty.id)[-1].action == f"novelty.{state}"
+    with pytest.raises(Conflict, match="cannot become new"):
+        ledger.move(novelty.id, NoveltyState.NEW, shift.now)
+    assert shift.catalogue.novelties.get(novelty.id).state is NoveltyState.COLLECTING
+
+
+def test_the_name_is_the_kind_that_most_labels_say(tmp_path, untrained):
+    shift = Shift(tmp_path / "w", untrained)
+    shift.triangles_arrive(14)
+    (novelty,) = shift.line.ledger.collecting()
+    frames = shift.line.ledger.choose(novelty.id, 12)
+    labels = []
+    for k, frame in enumerate(frames):
+        truth = shift.person.truth[frame.id]
+        wrong = truth.only(truth.labels != TRIANGLE)
+        labels.append(Label(frame.id, wrong if k < 5 else truth, "person", START))
+    assert shift.line.ledger.christen(novelty.id, labels, ALL).name == "triangle"
+    nowhere = [Label(f.id, shift.person.truth[f.id].only([1]), "person", START) for f in frames]
+    assert shift.line.ledger.christen(novelty.id, nowhere, ALL).name == "triangle", "it keeps it"
+    shift.close()
+
+
+def test_a_novelty_that_costs_too_little_gets_no_campaign(tmp_path, untrained):
+    shift = Shift(tmp_path / "w", untrained, min_cost=50)
+    for k in range(20):
+        shift.pick((3, 2, 1, 2), 0, Outcome.PICKED, k % 2)
+        shift.pick((1, 2, 1, 2), 0, Outcome.PICKED, k % 2)
+    (novelty,) = shift.catalogue.novelties.list()
+    assert novelty.state is NoveltyState.NEW
+    assert 0 < novelty.cost.expected < 50
+    assert shift.catalogue.campaigns.list() == []
+    assert shift.line.ready() == []
+    shift.close()
+
+
+def test_frames_under_a_ticket_are_no_candidates(tmp_path, untrained):
+    shift = Shift(tmp_path / "w", untrained)
+    shift.triangles_arrive(16)
+    (novelty,) = shift.line.ledger.collecting()
+    before = shift.line.ledger.waiting(novelty.id)
+    ticket = Ticket("t-1", "camera-a", "robot-a", "defocus", START, shift.now)
+    shift.catalogue.tickets.put(ticket)
+    assert before == 16
+    assert shift.line.ledger.waiting(novelty.id) == 8
+    chosen = shift.line.ledger.choose(novelty.id, 12)
+    assert {frame.frame.camera for frame in chosen} == {"camera-b"}
+    shift.close()
