@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from januscl.cli.output import console, print_json, progress_bars
 
@@ -46,5 +47,5 @@ def demo(
         print_json(account.facts)
         return
     for line in account.lines:
-        console.print(line, highlight=False)
-    console.print(f"\n[bold]{account.report}[/] tells it with pictures.")
+        console.print(line, highlight=False, markup=False)
+    console.print(f"\n[bold]{escape(str(account.report))}[/] tells it with pictures.")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from januscl.cli.output import console, print_json, print_rows
 from januscl.core import Answer
@@ -50,6 +51,6 @@ def evaluate(
         ]
         print_rows(f"{model} on {name}", rows, False, "No pictures.")
         if verdict is not None:
-            console.print(f"[bold]{verdict.answer}[/]: {' '.join(verdict.reasons)}")
+            console.print(f"[bold]{verdict.answer}[/]: {escape(' '.join(verdict.reasons))}")
     if verdict is not None and verdict.answer is not Answer.PASS:
         raise typer.Exit(3 if verdict.answer is Answer.FAIL else 4)

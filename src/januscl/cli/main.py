@@ -7,6 +7,7 @@ check said no; 4 it could not say (inconclusive).
 import sys
 
 import typer
+from rich.markup import escape
 
 from januscl import __version__
 from januscl.cli import decks, demo, evaluate, records, release, replay, train
@@ -44,7 +45,7 @@ def main() -> None:
     try:
         app()
     except JanusError as error:
-        errors.print(f"[bold red]error:[/] {error}", highlight=False)
+        errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False)
         sys.exit(1)
     except KeyboardInterrupt:
         errors.print("stopped; what was stored is kept")

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -54,7 +55,7 @@ def print_rows(title: str, rows: Sequence[Mapping[str, Any]], as_json: bool, emp
     if not rows:
         console.print(empty)
         return
-    table = Table(title=title, title_justify="left", header_style="bold", expand=False)
+    table = Table(title=escape(title), title_justify="left", header_style="bold", expand=False)
     for column in rows[0]:
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
@@ -70,15 +71,15 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3g}"
     if isinstance(value, list | tuple):
-        return ", ".join(str(item) for item in value)
-    return str(value)
+        return escape(", ".join(str(item) for item in value))
+    return escape(str(value))
 
 
 def progress_bars(quiet: bool) -> Progress:
     """Return the bars that show anything that takes over two seconds; on standard error."""
     return Progress(
         SpinnerColumn(),
-        TextColumn("[bold]{task.description}"),
+        TextColumn("{task.description}", style="bold", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

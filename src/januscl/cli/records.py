@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from januscl.cli.options import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption, existing
 from januscl.cli.output import console, print_json, print_rows
@@ -36,9 +37,8 @@ def status(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = Fa
             value = ", ".join(f"{key} {item}" for key, item in value.items()) or "none"
         elif isinstance(value, list):
             value = ", ".join(map(str, value)) or "none"
-        console.print(
-            f"[bold]{name.replace('_', ' '):>14}[/]  {value if value is not None else '–'}"
-        )
+        shown = "–" if value is None else escape(str(value))
+        console.print(f"[bold]{name.replace('_', ' '):>14}[/]  {shown}")
 
 
 def events(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from januscl.cli.options import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption, existing
 from januscl.cli.output import console, print_json, print_rows
@@ -45,9 +46,11 @@ def show(
     else:
         console.print(f"[bold]{found.model}[/] against {found.champion}: {found.stage}")
         for report in found.reports:
-            console.print(f"  [bold]{report.stage:>8}[/] {report.answer:<12} {report.reasons[0]}")
+            console.print(
+                f"  [bold]{report.stage:>8}[/] {report.answer:<12} {escape(report.reasons[0])}"
+            )
             for reason in report.reasons[1:]:
-                console.print(f"{'':24}{reason}")
+                console.print(f"{'':24}{escape(reason)}")
     if found.stage in (Stage.STOPPED, Stage.ROLLED_BACK):
         raise typer.Exit(3)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from januscl.cli.output import console, print_json, progress_bars
 
@@ -70,5 +71,5 @@ def replay(  # noqa: PLR0913 - a command has as many options as it has
         print_json(account.facts)
         return
     for line in account.lines:
-        console.print(line, highlight=False)
-    console.print(f"\n[bold]{account.report}[/] tells it with pictures.")
+        console.print(line, highlight=False, markup=False)
+    console.print(f"\n[bold]{escape(str(account.report))}[/] tells it with pictures.")

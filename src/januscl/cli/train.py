@@ -84,7 +84,8 @@ def train(  # noqa: PLR0913 - a command has as many options as it has
         return
     console.print(
         f"Trained on {len(new)} pictures in {report.seconds:.0f} s, loss "
-        f"{report.losses[0]:.2f} to {report.losses[-1]:.2f}. Wrote {out}."
+        f"{report.losses[0]:.2f} to {report.losses[-1]:.2f}. Wrote {out}.",
+        markup=False,
     )
     for reject in new.rejects[:10]:
-        console.print(f"  left out: {reject.thing}: {reject.reason}", highlight=False)
+        console.print(f"  left out: {reject.thing}: {reject.reason}", highlight=False, markup=False)

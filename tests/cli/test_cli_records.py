@@ -1,0 +1,186 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from cli_scenes import HOSTILE, fill
+from typer.testing import CliRunner
+
+from januscl.cli.main import app, main
+
+JANUS = Path(sys.executable).with_name("janus")
+LISTS = (
+    ("status",),
+    ("events",),
+    ("tickets",),
+    ("novelties",),
+    ("deck", "list"),
+    ("release", "list"),
+)
+
+
+def janus(*arguments):
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    return fill(tmp_path_factory.mktemp("cli") / "w")
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory):
+    from januscl.store import Workspace
+
+    folder = tmp_path_factory.mktemp("cli") / "empty"
+    Workspace.open(folder).close()
+    return folder
+
+
+def listed(*arguments):
+    result = janus(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize("command", LISTS, ids=" ".join)
+def test_every_list_prints_a_table_for_people_and_json_for_programs(command, workspace):
+    told = janus(*command, "-w", workspace)
+    assert told.exit_code == 0, told.output
+    assert len(told.stdout.splitlines()) > 2
+    assert listed(*command, "--workspace", workspace)
+
+
+@pytest.mark.parametrize("command", LISTS, ids=" ".join)
+def test_an_empty_workspace_is_no_error(command, empty):
+    told = janus(*command, "-w", empty)
+    assert told.exit_code == 0, told.output
+    assert told.stdout.strip()
+    value = listed(*command, "-w", empty)
+    assert value == [] or value["observations"] == 0
+
+
+def test_status_says_what_a_workspace_holds(workspace):
+    facts = listed("status", "-w", workspace)
+    assert (facts["observations"], facts["pictures"], facts["open_tickets"]) == (3, 3, 1)
+    assert facts["picks"]["picked"] == 2
+    assert facts["picks"]["missed"] == 1
+    assert (facts["champion"], facts["decks"], facts["slices"]) == ("m-1", 2, ["base"])
+    assert (facts["open_releases"], facts["rejects"]) == ([], 1)
+
+
+def test_events_come_newest_first_and_can_be_narrowed(workspace):
+    rows = listed("events", "-w", workspace)
+    assert [row["kind"] for row in rows] == ["fault", "novelty"]
+    assert rows[1]["evidence"] == "4.0 times as far as is usual"
+    assert [r["cause"] for r in listed("events", "-w", workspace, "--kind", "fault")] == ["defocus"]
+    assert listed("events", "-w", workspace, "--camera", "camera-z") == []
+    assert len(listed("events", "-w", workspace, "--limit", "1")) == 1
+
+
+def test_only_open_tickets_when_asked(workspace):
+    assert len(listed("tickets", "-w", workspace)) == 2
+    (row,) = listed("tickets", "-w", workspace, "--open")
+    assert row["closed"] is None
+
+
+def test_a_name_that_looks_like_markup_is_printed_as_it_is(workspace):
+    told = janus("novelties", "-w", workspace)
+    assert told.exit_code == 0, told.output
+    assert "[/red]" in told.stdout
+    assert "[bold]" in told.stdout
+    assert "[/red]" in janus("status", "-w", workspace).stdout
+    assert listed("novelties", "-w", workspace)[0]["name"] == HOSTILE
+
+
+def test_a_deck_is_named_by_the_start_of_its_id(workspace):
+    first, second = listed("deck", "list", "-w", workspace)
+    shown = listed("deck", "show", second["id"][:6], "-w", workspace)
+    assert shown["id"].startswith(second["id"])
+    assert shown["summary"]["sources"] == {"n-0": 4}
+    assert shown["summary"]["instances_of"] == {"box": 4, "disc": 4}
+    assert janus("deck", "show", first["id"], "-w", workspace).exit_code == 0
+    result = janus("deck", "show", "no-such", "-w", workspace)
+    assert "0 decks begin with 'no-such'" in str(result.exception)
+
+
+def test_two_decks_differ_by_what_came_and_what_went(workspace):
+    a, b = (row["id"] for row in listed("deck", "list", "-w", workspace))
+    change = listed("deck", "diff", a, b, "-w", workspace)
+    assert [item["id"] for item in change["added"]] == ["4", "5"]
+    assert [item["id"] for item in change["removed"]] == ["0", "1"]
+    assert change["seed"] == [0, 1]
+    assert change["parent"] == [None, "m-1"]
+    assert janus("deck", "diff", a, b, "-w", workspace).exit_code == 0
+    same = listed("deck", "diff", a, a, "-w", workspace)
+    assert not any(same[name] for name in ("added", "removed", "changed", "seed", "parent"))
+
+
+def test_showing_a_release_that_was_stopped_exits_with_3(workspace):
+    stopped = janus("release", "show", "0", "-w", workspace)
+    assert stopped.exit_code == 3
+    assert "On the same 30 picks it failed 20." in stopped.stdout
+    machine = janus("release", "show", "0", "-w", workspace, "--json")
+    assert machine.exit_code == 3
+    assert json.loads(machine.stdout)["stage"] == "stopped"
+    assert janus("release", "show", "1", "-w", workspace).exit_code == 0
+    assert "2 releases begin with ''" in str(
+        janus("release", "show", "", "-w", workspace).exception
+    )
+
+
+def commands(group, prefix=()):
+    yield prefix
+    for name, command in getattr(group, "commands", {}).items():
+        yield from commands(command, (*prefix, name))
+
+
+@pytest.mark.parametrize("command", [*commands(typer.main.get_command(app))], ids=" ".join)
+def test_every_command_explains_itself(command):
+    result = janus(*command, "--help")
+    assert result.exit_code == 0, result.output
+    assert "Usage: " in result.stdout
+
+
+def said(capsys, monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["janus", *map(str, arguments)])
+    with pytest.raises(SystemExit) as exit:
+        main()
+    return exit.value.code, " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("name", ["nothing-here", "[/odd]", "[red]odd"])
+def test_a_folder_that_is_no_workspace_is_named_with_what_to_do(
+    name, tmp_path, capsys, monkeypatch
+):
+    folder = Path(name)
+    monkeypatch.chdir(tmp_path)
+    code, text = said(capsys, monkeypatch, "status", "-w", folder)
+    assert code == 1
+    assert f"error: {name} is not a Janus workspace. Make one with `janus demo`" in text
+    assert list(tmp_path.iterdir()) == [], "asking makes nothing"
+
+
+def test_the_command_itself_exits_with_1_and_one_line_on_standard_error(tmp_path):
+    result = subprocess.run(
+        [JANUS, "tickets", "-w", tmp_path / "none"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: ")
+    assert "Traceback" not in result.stderr
+
+
+def test_json_on_standard_output_can_be_piped(workspace):
+    result = subprocess.run(
+        [JANUS, "status", "-w", workspace, "--json"], capture_output=True, text=True, check=True
+    )
+    assert json.loads(result.stdout)["champion"] == "m-1"
+
+
+def test_wrong_usage_exits_with_2(workspace):
+    assert janus("events", "--limit", "0", "-w", workspace).exit_code == 2
+    assert janus("events", "--kind", "nonsense", "-w", workspace).exit_code == 2
+    assert janus("no-such-command").exit_code == 2
