@@ -76,8 +76,15 @@ def read_photographs(
     by_kind = order == "kind" or (order == "auto" and bool(single) and several)
     if by_kind:
         pictures = _class_by_class(pictures)
-    stream, held_back = _hold_back(pictures)
-    cut = _history_ends(stream, by_kind)
+    rest, held_back = _hold_back(pictures)
+    history, stream = _begin_with_history(rest, by_kind)
+    if not (stream and held_back):
+        raise InvalidInput(
+            str(data),
+            "photographs for a history, a stream and a part that judges",
+            f"{len(history)}, {len(stream)} and {len(held_back)} pictures",
+            "Add photographs; all copies of one stay in one part, and so does a `valid` split.",
+        )
     done = 0
 
     def load(part: Sequence[CocoPicture]) -> tuple[LabelledFrame, ...]:
@@ -92,8 +99,8 @@ def read_photographs(
     return Photographs(
         data.resolve().name,
         coco.taxonomy,
-        load(stream[:cut]),
-        load(stream[cut:]),
+        load(history),
+        load(stream),
         load(held_back),
         coco.rejects,
         by_kind,
@@ -128,15 +135,27 @@ def _hold_back(
     return [p for p in pictures if p.group not in barred], held
 
 
-def _history_ends(stream: Sequence[CocoPicture], by_kind: bool) -> int:
-    """Return where history ends: about a quarter, by kind at the end of a class."""
-    cut = max(LEAST // 2, round(HISTORY_SHARE * len(stream)))
-    if not by_kind:
-        return cut
-    kinds = [Counter(p.labels).most_common(1)[0][0] for p in stream]
-    while cut < len(stream) - 1 and kinds[cut] == kinds[cut - 1]:
-        cut += 1
-    return cut
+def _begin_with_history(
+    pictures: Sequence[CocoPicture], by_kind: bool
+) -> tuple[list[CocoPicture], list[CocoPicture]]:
+    """Return history, about a quarter, and the rest; by kind it ends at the end of a class."""
+    least = max(LEAST // 2, round(HISTORY_SHARE * len(pictures)))
+    if by_kind:
+        kinds = [Counter(p.labels).most_common(1)[0][0] for p in pictures]
+        while least < len(pictures) - 1 and kinds[least] == kinds[least - 1]:
+            least += 1
+    copies = Counter(p.group for p in pictures)
+    begun: set[str] = set()
+    taken = 0
+    for group, number in copies.items():
+        if taken >= least:
+            break
+        begun.add(group)
+        taken += number
+    return (
+        [p for p in pictures if p.group in begun],
+        [p for p in pictures if p.group not in begun],
+    )
 
 
 def _reduced(frame: LabelledFrame) -> LabelledFrame:
