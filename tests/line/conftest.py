@@ -21,5 +21,5 @@ def untrained():
 @pytest.fixture(scope="session")
 def trained(untrained):
     """A model that finds some boxes and discs, made in a few seconds."""
-    settings = Settings(steps=24, batch=2, threads=1, lr=3e-3, warmup=2, frozen_norm=False)
+    settings = Settings(steps=18, batch=2, threads=1, lr=3e-3, warmup=2, frozen_norm=False)
     return fit(untrained, [draw(100 + k) for k in range(16)], [], Naive(), settings).model

@@ -36,7 +36,7 @@ def somewhere(k: int, truth: Instances) -> Instances:
 @pytest.fixture(scope="module")
 def good(tmp_path_factory, untrained):
     """A cycle whose champion knows nothing, so that any training helps."""
-    learning = Learning(steps=30, batch=3, threads=1, replay=6)
+    learning = Learning(steps=14, batch=2, threads=1, replay=6)
     shift = Shift(tmp_path_factory.mktemp("good") / "w", untrained, frames=15, learning=learning)
     shift.triangles_arrive(18)
     (novelty,) = shift.line.ready()
@@ -50,10 +50,12 @@ def test_a_cycle_asks_for_its_quota_and_keeps_every_label(good):
     assert outcome.labels == len(good.person.asked) == 15
     assert good.catalogue.label_tasks.pending() == []
     rows = good.catalogue.labels.list()
-    assert {row.observation for row in rows} == {task.observation for task in good.person.asked}
-    for row in rows:
+    labels = {row.label.observation: row for row in rows}
+    assert labels.keys() == {task.observation for task in good.person.asked}
+    for observation, row in labels.items():
         kept = instances_from_json(good.workspace.get_json(row.digest))
-        assert kept.labels.tolist() == good.person.truth[row.observation].labels.tolist()
+        assert kept.masks == good.person.truth[observation].masks
+        assert row.label.annotator == "person"
 
 
 def test_the_label_tasks_carry_what_the_model_proposed(good):
@@ -98,7 +100,7 @@ def test_a_challengers_card_says_how_it_was_made(good):
     challenger = good.catalogue.models.get(good.outcome.challenger.id)
     assert (challenger.parent, challenger.deck) == (good.champion.id, good.outcome.deck.id)
     assert challenger.made == good.now, "the line's time, not the machine's"
-    assert challenger.card["settings"]["steps"] == 30
+    assert challenger.card["settings"]["steps"] == 14
     assert (challenger.card["new_frames"], challenger.card["replayed_frames"]) == (10, 6)
     assert [kind.name for kind in challenger.taxonomy] == ["box", "disc", "triangle"]
 

@@ -137,7 +137,10 @@ class Cycle:
             self._catalogue.label_tasks.add(task, self._workspace.put_image(task.image))
         labels = []
         for label in self._annotator.annotate(list(tasks.values())):
-            task = tasks[label.observation]
+            task = tasks.get(label.observation)
+            if task is None:
+                self._catalogue.rejects.add(f"label of {label.observation}", "nobody asked for it")
+                continue
             try:
                 validate_label(label, task.image.shape[:2], self._taxonomy)
             except ValueError as error:
