@@ -27,12 +27,14 @@ def demo(
     Cameras fail, black bags and holiday boxes arrive. What happens then is decided by Janus, not
     by the script: tickets, novelties, labels, training, gate, release. Takes about five minutes.
     """
-    from januscl.cli.demo_account import account_of
-    from januscl.cli.demonstration import Demonstration, fresh_folder
     from januscl.sim import demo_day, read_day
 
     began = time.monotonic()
     script = demo_day() if day is None else read_day(day)
+
+    from januscl.cli.demo_account import account_of
+    from januscl.cli.demonstration import Demonstration, fresh_folder
+
     fresh_folder(out)
     with progress_bars(json) as bars:
         bar = bars.add_task("preparing", total=script.ticks)

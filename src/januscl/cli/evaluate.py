@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from januscl.cli.options import check_model_file
 from januscl.cli.output import console, print_json, print_rows
-from januscl.core import Answer
+from januscl.core import Answer, InvalidInput
 
 
 def evaluate(
@@ -19,17 +20,27 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score a model. With --against, exits with 3 when it is worse and 4 when one cannot tell."""
-    from januscl.annotate import read_set
+    from januscl.annotate import find_coco, read_set
+
+    find_coco(data)
+    for name in (model, against):
+        check_model_file(name)
+
     from januscl.cli.models import frames_of, joined, model_named
     from januscl.evaluate import SliceData, gate, match, slice_table
 
     first = model_named(model)
     coco = read_set(data, joined(first.taxonomy, read_set(data).taxonomy.kinds))
+    if not coco.pictures:
+        raise InvalidInput(
+            str(data), "at least one picture", f"none ({len(coco.rejects)} rejected)",
+            coco.rejects[0].reason if coco.rejects else "Add pictures.",
+        )  # fmt: skip
     frames = frames_of(coco)
     truths = [frame.truth for frame in frames]
     images = [frame.image for frame in frames]
     seen = first.predict(images)
-    name = data.name or str(data)
+    name = data.resolve().name
     table = slice_table({name: truths}, {name: seen}, coco.taxonomy)
     verdict = None
     if against is not None:

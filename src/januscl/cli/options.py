@@ -17,6 +17,14 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 DEFAULT_WORKSPACE = Path("janus-demo/workspace")
 
 
+def check_model_file(name: str | None) -> None:
+    """Raise `NotFound` when a model is named that is no file, before anything slow begins."""
+    if name not in (None, "factory") and not Path(str(name)).is_file():
+        raise NotFound(
+            f"model {name} does not exist; pass a file that `janus train` wrote, or `factory`"
+        )
+
+
 def existing(folder: Path) -> Workspace:
     """Open a workspace that is there already.
 

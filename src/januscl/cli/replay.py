@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from januscl.cli.options import check_model_file
 from januscl.cli.output import console, print_json, progress_bars
 
 
@@ -46,6 +47,11 @@ def replay(  # noqa: PLR0913 - a command has as many options as it has
     The first part, with its labels, becomes history. The rest arrives in order; labels are taken
     only for the frames that Janus asks for. A part is held back and judges the result.
     """
+    from januscl.annotate import find_coco
+
+    find_coco(labels or data)
+    check_model_file(base)
+
     from januscl.cli.demonstration import fresh_folder
     from januscl.cli.models import model_named
     from januscl.cli.photographs import read_photographs

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from januscl.cli.options import check_model_file
 from januscl.cli.output import console, print_json, progress_bars
 from januscl.core import InvalidInput
 
@@ -42,7 +43,15 @@ def train(  # noqa: PLR0913 - a command has as many options as it has
         raise InvalidInput(
             "janus train", "a COCO set, or --factory", "neither", "See `janus train --help`."
         )
-    from januscl.annotate import read_set
+    from januscl.annotate import find_coco, read_set
+
+    for given in (data, history):
+        if given is not None:
+            find_coco(given)
+    check_model_file(base)
+    if out.is_dir():
+        raise InvalidInput("--out", "a file to write", f"the folder {out}", "Name a file in it.")
+
     from januscl.cli.models import frames_of, joined, model_named
     from januscl.decks import Augmenter, Recipe
     from januscl.train import Checkpoint, Settings, fit, strategy_named
