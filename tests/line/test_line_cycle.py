@@ -248,7 +248,7 @@ def test_history_is_what_was_learned_before_without_what_judges(tmp_path, untrai
     shift.close()
 
 
-KILLED = Learning(steps=30, batch=1, threads=1, replay=4)
+KILLED = Learning(steps=40, batch=1, threads=1, replay=4)
 
 
 def deck_to_train(shift):
@@ -258,6 +258,7 @@ def deck_to_train(shift):
     return deck
 
 
+@pytest.mark.slow
 def test_a_training_killed_in_the_middle_goes_on_and_ends_with_the_same_model(tmp_path, untrained):
     shift = Shift(tmp_path / "w", untrained, learning=KILLED)
     jobs, checkpoints = (shift.workspace.folder / name for name in ("jobs", "checkpoints"))
@@ -277,7 +278,7 @@ def test_a_training_killed_in_the_middle_goes_on_and_ends_with_the_same_model(tm
     shift.line.cycle._world = replace(shift.line.cycle._world, meanwhile=lambda: None)
     resumed = shift.line.cycle.train(deck)
     progress = next(jobs.glob("train-*/progress.jsonl")).read_text().splitlines()
-    assert len(progress) == 5, "the last 5 of 30 steps, from the checkpoint at 25"
+    assert len(progress) == 15, "the last 15 of 40 steps, from the checkpoint at 25"
 
     with Workspace.open(tmp_path / "calm") as calm:
         executor = InlineExecutor()
@@ -287,7 +288,7 @@ def test_a_training_killed_in_the_middle_goes_on_and_ends_with_the_same_model(tm
                 "workspace": str(calm.folder),
                 "deck": deck.id,
                 "strategy": "replay",
-                "settings": {"steps": 30, "batch": 1, "seed": 0, "threads": 1},
+                "settings": {"steps": 40, "batch": 1, "seed": 0, "threads": 1},
             },
             key="calm",
         )
