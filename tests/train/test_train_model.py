@@ -118,7 +118,7 @@ def test_embeddings_of_one_kind_lie_nearer_than_those_of_two(trained):
     x, kind = np.concatenate(features), np.concatenate(labels)
     apart = np.linalg.norm(x[:, None] - x[None], axis=2)
     same = kind[:, None] == kind[None]
-    assert x.shape[1] == 128
+    assert x.shape[1] == 96
     assert apart[same & ~np.eye(len(x), dtype=bool)].mean() < apart[~same].mean()
 
 

@@ -33,7 +33,8 @@ def demo(
     script = demo_day() if day is None else read_day(day)
 
     from januscl.cli.demo_account import account_of
-    from januscl.cli.demonstration import Demonstration, fresh_folder
+    from januscl.cli.demonstration import Demonstration
+    from januscl.cli.folders import fresh_folder
 
     fresh_folder(out)
     with progress_bars(json) as bars:

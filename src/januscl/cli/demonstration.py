@@ -1,14 +1,13 @@
 """The demo's course: a workspace, a simulated fleet, and a line that decides everything else."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from januscl.annotate import TruthAnnotator
+from januscl.cli.folders import mark_folder
 from januscl.cli.simulated import SimulatedSite, TruthRecorder
 from januscl.core import (
     Answer,
-    Conflict,
     Instances,
     LabelledFrame,
     ModelVersion,
@@ -30,27 +29,6 @@ from januscl.train import factory_model
 HISTORY, BASE_SLICE = 120, 60
 TICKS_A_TRAINING = 10
 BAD_STEPS = 40
-_MARK = "replaceable.txt"
-
-
-def fresh_folder(folder: Path) -> None:
-    """Make the demo's folder, in place of an earlier demo's.
-
-    Raises:
-        Conflict: The folder holds something that no demo made.
-    """
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / _MARK).is_file():
-            raise Conflict(
-                f"{folder} holds something that no demo made. Name another folder with --out."
-            )
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-
-
-def mark_folder(folder: Path, command: str) -> None:
-    """Say in the folder who made it, so that the next run may replace it."""
-    (folder / _MARK).write_text(f"made by `{command}`; the next one replaces it\n")
 
 
 class Demonstration:

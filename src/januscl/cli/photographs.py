@@ -49,7 +49,8 @@ def read_photographs(
     """Read a set and split it.
 
     Where the set has its own ``valid`` or ``test`` split that is held back; else every fifth
-    photograph, in each class. Photographs are reduced to 640 px on the long side.
+    photograph, in each class. Of augmented copies of one photograph only the first is streamed.
+    Photographs are reduced to 640 px on the long side.
 
     Args:
         data: A COCO file or a folder, see `januscl.annotate.find_coco`.
@@ -77,7 +78,9 @@ def read_photographs(
     if by_kind:
         pictures = _class_by_class(pictures)
     rest, held_back = _hold_back(pictures)
-    history, stream = _begin_with_history(rest, by_kind)
+    history, coming = _begin_with_history(rest, by_kind)
+    # A robot never takes the same photograph twice: of its copies, the first arrives.
+    stream = list({p.group: p for p in reversed(coming)}.values())[::-1]
     if not (stream and held_back):
         raise InvalidInput(
             str(data),

@@ -52,7 +52,7 @@ def replay(  # noqa: PLR0913 - a command has as many options as it has
     find_coco(labels or data)
     check_model_file(base)
 
-    from januscl.cli.demonstration import fresh_folder
+    from januscl.cli.folders import fresh_folder
     from januscl.cli.models import model_named
     from januscl.cli.photographs import read_photographs
     from januscl.cli.replay_account import account_of

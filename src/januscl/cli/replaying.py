@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from januscl.annotate import TruthAnnotator
-from januscl.cli.demonstration import mark_folder
+from januscl.annotate import TruthAnnotator, group_of
+from januscl.cli.folders import mark_folder
 from januscl.cli.photographs import Photographs, Show
 from januscl.core import (
     Cell,
@@ -107,7 +107,7 @@ class Replay:
             World(lambda: self.now),
             Policy(
                 watching=Watching(cameras=False),
-                collecting=Collecting(frames=self._quota(), min_cost=0.0),
+                collecting=Collecting(frames=self._quota(), least=WARM_UP, min_cost=0.0),
                 learning=Learning(threads=budget.threads, seed=seed),
             ),
         )
@@ -140,8 +140,15 @@ class Replay:
     def _commission(self) -> None:
         """Train the first champion on history, and keep a part of it as its slice."""
         history = self.photographs.history
-        part = keep_labelled(self.workspace, history[::5], "history")
-        rest = keep_labelled(self.workspace, [f for k, f in enumerate(history) if k % 5], "history")
+        judging = set(list(dict.fromkeys(group_of(f.id) for f in history))[::5])
+        part, rest = (
+            keep_labelled(
+                self.workspace,
+                (f for f in history if (group_of(f.id) in judging) == judges),
+                "history",
+            )
+            for judges in (True, False)
+        )
         catalogue = self.workspace.catalogue
         catalogue.slices.put(freeze_slice("history", part))
         deck = build_deck(

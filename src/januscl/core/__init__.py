@@ -42,6 +42,7 @@ from januscl.core.masks import (
     masks_of,
 )
 from januscl.core.observation import (
+    UNEXPLAINED,
     Cell,
     Depth,
     Frame,
@@ -79,6 +80,6 @@ __all__ = [
     "LabelledFrame", "MissingDependency", "ModelVersion", "NotFound", "Novelty", "NoveltyState",
     "Observation", "Outcome", "Pick", "Release", "Rle", "Robot", "SegmentationModel", "Signal",
     "Slice", "SliceScore", "Stage", "StageReport", "StorageFull", "Strategy", "Taxonomy",
-    "Ticket", "Verdict", "Watcher", "box_of", "decode_mask", "encode_mask", "id_map_of",
-    "mask_iou", "masks_of", "new_id", "utc",
+    "Ticket", "UNEXPLAINED", "Verdict", "Watcher", "box_of", "decode_mask", "encode_mask",
+    "id_map_of", "mask_iou", "masks_of", "new_id", "utc",
 ]  # fmt: skip

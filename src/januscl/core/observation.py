@@ -15,6 +15,9 @@ from januscl.core.masks import Rle, box_of, decode_mask
 Image = NDArray[np.uint8]
 Depth = NDArray[np.float32]
 
+UNEXPLAINED = 0
+"""The label, with score 0, of a region that stands out but that the model did not explain."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -93,7 +96,8 @@ class Instances:
         masks: N masks of size (H, W).
         boxes: ``(N, 4) float32`` xyxy px.
         scores: ``(N,) float32`` in 0..1.
-        labels: ``(N,) int64`` class ids of the taxonomy.
+        labels: ``(N,) int64`` class ids of the taxonomy; `UNEXPLAINED` for regions that the model
+            saw nothing in, which come last.
         embeddings: ``(N, D) float32`` where the model gives them.
         frame_embedding: ``(D,) float32`` where the model gives one.
 
@@ -165,6 +169,32 @@ class Instances:
             np.asarray(boxes, dtype=np.float32).reshape(-1, 4),
             np.ones(len(masks), dtype=np.float32),
             np.asarray(labels, dtype=np.int64).reshape(-1),
+        )
+
+    def counted(self, least: float) -> NDArray[np.int64]:
+        """Return the rows ``(K,)`` scored ``least`` or more, and the unexplained ones."""
+        return np.flatnonzero((self.scores >= least) | (self.labels == UNEXPLAINED))
+
+    def with_unexplained(
+        self, masks: Sequence[Rle], embeddings: NDArray[np.float32]
+    ) -> "Instances":
+        """Return these instances with unexplained regions after them.
+
+        Args:
+            masks: M regions.
+            embeddings: ``(M, D) float32``, of the model that made the instances' own.
+        """
+        if not masks:
+            return self
+        boxes = np.stack([box_of(decode_mask(rle)) for rle in masks])
+        own = self.embeddings if len(self) else embeddings[:0]
+        return replace(
+            self,
+            masks=(*self.masks, *masks),
+            boxes=np.concatenate((self.boxes, boxes)),
+            scores=np.concatenate((self.scores, np.zeros(len(masks), np.float32))),
+            labels=np.concatenate((self.labels, np.full(len(masks), UNEXPLAINED, np.int64))),
+            embeddings=None if own is None else np.concatenate((own, embeddings)),
         )
 
     def only(self, index: NDArray[np.generic]) -> "Instances":

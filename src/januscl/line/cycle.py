@@ -133,8 +133,8 @@ class Cycle:
         """Have the frames labelled; what comes back wrong is rejected with its reason."""
         self._ledger.move(novelty.id, NoveltyState.LABELLING, self._world.clock())
         tasks = {frame.id: make_task(frame, novelty.id) for frame in frames}
-        for task in tasks.values():
-            self._catalogue.label_tasks.add(task, self._workspace.put_image(task.image))
+        for asked in tasks.values():
+            self._catalogue.label_tasks.add(asked, self._workspace.put_image(asked.image))
         labels = []
         for label in self._annotator.annotate(list(tasks.values())):
             task = tasks.get(label.observation)

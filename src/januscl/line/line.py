@@ -34,6 +34,8 @@ from januscl.release import who_runs
 from januscl.store import Workspace
 from januscl.train import CompactModel, factory_model
 
+_ORDINARY = 60
+
 
 class Waiting:
     """An annotator that answers nothing: its tasks wait for someone who does."""
@@ -93,6 +95,7 @@ class Line:
             on_report=self.ledger.take,
             on_ticket=on_ticket,
             on_known=self.ledger.know,
+            describe=lambda model, image, regions: self.shelf.load(model).describe(image, regions),
             seed=seed,
         )
         executor = LocalExecutor(workspace.folder / "jobs", self.policy.learning.threads)
@@ -180,23 +183,41 @@ class Line:
         return outcome
 
     def know(self, model: str) -> None:
-        """Let the observer learn, from the slices, what known kinds look like to a model."""
+        """Let the observer learn what known kinds look like to a model.
+
+        From the slices, and from ordinary frames that were kept at random: what is at work looks
+        a little different from what was labelled.
+        """
         if self.observer.watches(model):
             return
+        at = self._world.clock()
         known = [
-            Observation(
-                frame.id,
-                Frame(frame.image, "slices", "slices", self._world.clock()),
-                instances,
-                model,
-            )
+            Observation(frame.id, Frame(frame.image, "slices", "slices", at), instances, model)
             for part in self.workspace.catalogue.slices.list()
             for frame, instances in zip(
                 self.judge.frames(part), self.judge.seen(model, part), strict=True
             )
         ]
+        ordinary = self._ordinary()
+        seen = self.shelf.load(model).predict([kept.frame.image for kept in ordinary])
+        known += [
+            replace(kept, instances=instances, model=model, pick=None)
+            for kept, instances in zip(ordinary, seen, strict=True)
+        ]
         with suppress(InvalidInput):  # too little on the slices: it is learned at work
             self.observer.learn_model(model, known)
+
+    def _ordinary(self) -> list[Observation]:
+        """Return the latest observations that were kept without being an event."""
+        catalogue = self.workspace.catalogue
+        strange = {event.observation for event in catalogue.events.list()}
+        kept = [
+            row.id
+            for row in catalogue.observations.list(newest_first=True)
+            if row.image is not None and row.id not in strange
+        ][:_ORDINARY]
+        barred = catalogue.observations.quarantined(kept)
+        return [self.workspace.observation(id) for id in kept if id not in barred]
 
     def _again(self, seen: Observation) -> Observation:
         """Return an observation as the champion sees it."""

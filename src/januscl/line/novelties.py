@@ -27,6 +27,7 @@ from januscl.triage import Candidate, NoveltyDesk, Sighting, choose_frames
 
 _LOOK_EVERY = 20
 _SAME = 0.5
+_SURE = 0.3
 
 
 class NoveltyLedger:
@@ -66,15 +67,32 @@ class NoveltyLedger:
         """Take an observation with its outcome, and the event that triage made of it."""
         if self._first is None:
             return
-        at = observation.frame.at
         pick = observation.pick
-        if event is not None and event.kind is EventKind.NOVELTY:
-            self._see(observation, event)
+        if event is None or event.kind is EventKind.NOVELTY:
+            strange = set(event.instances) if event is not None else set()
+            self._see(observation, sorted(strange | self._wanted(observation)), event)
         if pick is not None:
             self._desk.tell(observation.id, pick.instance, pick.outcome.failed, pick.at)
         self._reports += 1
         if self._reports % _LOOK_EVERY == 0:
-            self.look(at)
+            self.look(observation.frame.at)
+
+    def _wanted(self, observation: Observation) -> set[int]:
+        """Return the rows that an open campaign collects: those within its novelty.
+
+        What is ordinary on its own may be one more of a kind that is being collected.
+        """
+        open_campaigns = {novelty.id for novelty in self.collecting()}
+        seen = observation.instances
+        if not open_campaigns or seen.embeddings is None:
+            return set()
+        rows = seen.counted(_SURE)
+        nearest = self._desk.nearest(seen.embeddings[rows])
+        return {
+            int(row)
+            for row, novelty in zip(rows, nearest, strict=True)
+            if novelty in open_campaigns
+        }
 
     def look(self, at: datetime) -> None:
         """Bring every novelty's cost up to date; open campaigns for those worth one."""
@@ -86,8 +104,21 @@ class NoveltyLedger:
             self._catalogue.novelties.put(novelty)
 
     def ready(self) -> list[Novelty]:
-        """Return the novelties whose campaign has its frames, the costliest first."""
-        return [n for n in self.collecting() if self.waiting(n.id) >= self._policy.frames]
+        """Return the novelties whose campaign has its frames, the costliest first.
+
+        A campaign that has waited long enough makes do with fewer.
+        """
+        return [
+            novelty
+            for novelty in self.collecting()
+            if self.waiting(novelty.id) >= self._enough(novelty)
+        ]
+
+    def _enough(self, novelty: Novelty) -> int:
+        """Return how many frames a campaign needs: its quota, and fewer once it has waited."""
+        opened = self._catalogue.campaigns.list(novelty.id)[-1].opened
+        waited = novelty.last_seen - opened >= timedelta(hours=self._policy.patience)
+        return self._policy.least if waited else self._policy.frames
 
     def collecting(self) -> list[Novelty]:
         """Return the novelties with an open campaign, the costliest first."""
@@ -170,16 +201,18 @@ class NoveltyLedger:
 
         self._desk.rebase(self._known[model], again)
 
-    def _see(self, observation: Observation, event: Event) -> None:
-        seen = observation.instances
-        if seen.embeddings is None:
+    def _see(self, observation: Observation, rows: Sequence[int], event: Event | None) -> None:
+        seen, frame = observation.instances, observation.frame
+        if seen.embeddings is None or not rows:
             return
-        frame = observation.frame
-        self._strangeness[observation.id] = max((s.score for s in event.signals), default=0.0)
+        if event is None:
+            self._workspace.keep(observation)
+        signals = event.signals if event is not None else ()
+        self._strangeness[observation.id] = max((s.score for s in signals), default=0.0)
         changed = self._desk.see(
             [
                 Sighting(observation.id, row, frame.robot, frame.at, seen.embeddings[row])
-                for row in event.instances
+                for row in rows
             ]
         )
         for novelty in changed:

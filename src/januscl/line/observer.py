@@ -13,10 +13,12 @@ from januscl.core import (
     Event,
     EventKind,
     Frame,
+    Image,
     Instances,
     InvalidInput,
     Observation,
     Pick,
+    Rle,
     Signal,
     Ticket,
     new_id,
@@ -24,10 +26,18 @@ from januscl.core import (
 from januscl.line.policy import Watching
 from januscl.store import Workspace
 from januscl.triage import FaultDesk, classify
-from januscl.watch import CameraHealth, EProcess, InstanceNovelty, ScoreMargin, main_cause
+from januscl.watch import (
+    CameraHealth,
+    EProcess,
+    InstanceNovelty,
+    ScoreMargin,
+    UnexplainedForeground,
+    main_cause,
+)
 
 TicketHandler = Callable[[Ticket], None]
 Embeddings = NDArray[np.float32]
+Describe = Callable[[str, Image, Sequence[Rle]], Embeddings]
 _SURE = 0.3
 
 
@@ -46,6 +56,8 @@ class Observer:
         on_ticket: Called when a ticket opens or closes.
         on_known: Called when it was learned what known kinds look like to a model, with the
             model's id and their embeddings ``(M, D)``.
+        describe: Returns a model's embeddings ``(N, D)`` of regions of a picture, given the
+            model's id; without it nothing is looked for that the model does not see.
         seed: Of the random share of kept pixels and of the ids.
     """
 
@@ -57,15 +69,17 @@ class Observer:
         on_report: Callable[[Observation, Event | None], None] = lambda observation, event: None,
         on_ticket: TicketHandler = lambda ticket: None,
         on_known: Callable[[str, Embeddings], None] = lambda model, known: None,
+        describe: Describe | None = None,
         seed: int = 0,
     ) -> None:
         self._workspace = workspace
         self._policy = policy
-        self._on_known = on_known
+        self._on_known, self._describe = on_known, describe
         self._on_report, self._on_ticket = on_report, on_ticket
         self._rng = np.random.default_rng(seed)
         self._desk = FaultDesk(EProcess, tickets=workspace.catalogue.tickets.list())
         self._health: dict[str, CameraHealth] = {}
+        self._foreground: dict[str, UnexplainedForeground] = {}
         self._reference: dict[str, list[Observation]] = defaultdict(list)
         self._models: dict[str, tuple[InstanceNovelty, ScoreMargin]] = {}
         self._known: dict[str, list[Observation]] = defaultdict(list)
@@ -80,7 +94,7 @@ class Observer:
     def observe(self, frame: Frame, instances: Instances, model: str) -> str:
         """Take in a frame and what a model saw in it; return the observation's id."""
         id = new_id(frame.at, self._rng.bytes(10))
-        observation = Observation(id, frame, instances, model)
+        observation = self._with_unexplained(Observation(id, frame, instances, model))
         self.now = frame.at
         signals = self._signals(observation)
         cause = main_cause([s for s in signals if s.watcher.startswith("camera.")])
@@ -142,7 +156,7 @@ class Observer:
         elif camera in self._watched:
             self._reference[camera].append(observation)
             if len(self._reference[camera]) >= self._policy.reference_frames:
-                self._health[camera] = CameraHealth().fit(self._reference.pop(camera))
+                self._learn_camera(camera, self._reference.pop(camera))
         if model in self._models:
             for watcher in self._models[model]:
                 signals += watcher.score(observation)
@@ -153,10 +167,31 @@ class Observer:
                 self._learn_at_work(model, self._known.pop(model))
         return signals
 
+    def _learn_camera(self, camera: str, reference: list[Observation]) -> None:
+        self._health[camera] = CameraHealth().fit(reference)
+        if self._describe is not None and all(o.frame.depth is not None for o in reference):
+            self._foreground[camera] = UnexplainedForeground().fit(reference)
+
+    def _with_unexplained(self, observation: Observation) -> Observation:
+        """Return the observation with what stands out of the bin and the model did not see."""
+        frame, seen = observation.frame, observation.instances
+        watcher = self._foreground.get(frame.camera)
+        if watcher is None or self._describe is None:
+            return observation
+        regions = watcher.regions(frame, seen)
+        if not regions:
+            return observation
+        embeddings = self._describe(observation.model, frame.image, regions)
+        return replace(observation, instances=seen.with_unexplained(regions, embeddings))
+
     def _learn_at_work(self, model: str, known: list[Observation]) -> None:
-        """Learn a model from the fleet's own frames; too few instances in them, and go on."""
+        """Learn a model from the fleet's own frames; too few instances in them, and go on.
+
+        Cameras were new when these frames came, so what is unexplained in them is found now: what
+        the model always was blind to is no news.
+        """
         try:
-            self.learn_model(model, known)
+            self.learn_model(model, [self._with_unexplained(seen) for seen in known])
         except InvalidInput:
             self._known[model] = known[len(known) // 2 :]
 
@@ -192,7 +227,7 @@ def _embeddings(known: Sequence[Observation]) -> Embeddings:
     """Return the embeddings ``(M, D)`` of all instances that the model is halfway sure of."""
     return np.concatenate(
         [
-            seen.instances.embeddings[seen.instances.scores >= _SURE]
+            seen.instances.embeddings[seen.instances.counted(_SURE)]
             for seen in known
             if seen.instances.embeddings is not None
         ]

@@ -17,7 +17,7 @@ class Watching:
 
     cameras: bool = True
     reference_frames: int = 30
-    ordinary_share: float = 0.05
+    ordinary_share: float = 0.1
     cluster_every: int = 20
 
 
@@ -29,12 +29,16 @@ class Collecting:
         frames: Labels asked for, at most, including those held back for its slice.
         held_back: Share of the labelled frames that becomes the novelty's slice.
         min_cost: Expected lost picks a day from which a novelty is worth a campaign.
-        hours: How long a campaign waits for its frames.
+        patience: Hours after which a campaign makes do with `least` frames.
+        least: Frames without which nothing can be learned.
+        hours: After which a campaign ends.
     """
 
     frames: int = 60
     held_back: float = 1 / 3
     min_cost: float = 5.0
+    patience: float = 2.0
+    least: int = 36
     hours: float = 72.0
 
 

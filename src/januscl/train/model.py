@@ -12,6 +12,7 @@ from torch import Tensor
 
 from januscl.core import Image, Instances, InvalidInput, Rle, Taxonomy
 from januscl.core.wire import taxonomy_from_json, taxonomy_to_json
+from januscl.train.appearance import appearance
 from januscl.train.network import CompactMaskRCNN, Detections
 from januscl.train.paste import paste
 from januscl.train.prepare import check_image, fitted_size, to_input
@@ -157,12 +158,38 @@ class CompactModel:
             part = images[start : start + batch]
             x = to_input(part, self.input_px).contiguous(memory_format=torch.channels_last)
             found, features = self.network.detect(x, floor, limit)
+            first = self.network.first_features(x).numpy()
             for index, (image, detections) in enumerate(zip(part, found, strict=True)):
                 finest = features["0"][index]
-                seen.append(self._instances(image.shape[:2], detections, finest))
+                seen.append(self._instances(image.shape[:2], detections, finest, first[index]))
         return seen
 
-    def _instances(self, size: tuple[int, ...], found: Detections, features: Tensor) -> Instances:
+    def describe(self, image: Image, masks: Sequence[Rle]) -> NDArray[np.float32]:
+        """Return the embeddings ``(N, D)`` of regions, in the space of `predict`'s.
+
+        Args:
+            image: ``(H, W, 3) uint8`` RGB.
+            masks: N regions of it that the model may have seen nothing in.
+        """
+        check_image(image, "image")
+        self.network.eval()
+        x = to_input([image], self.input_px).contiguous(memory_format=torch.channels_last)
+        first = self.network.first_features(x).numpy()[0]
+        return appearance(first, self._cells(image.shape[:2], first.shape[-1]), masks)
+
+    def _cells(self, size: tuple[int, ...], cells: int) -> tuple[int, int]:
+        """Return rows and columns that a picture fills of a feature map ``cells`` wide."""
+        inner = fitted_size(size[0], size[1], self.input_px)
+        rows, columns = (max(1, round(side * cells / self.input_px)) for side in inner)
+        return rows, columns
+
+    def _instances(
+        self,
+        size: tuple[int, ...],
+        found: Detections,
+        features: Tensor,
+        first: NDArray[np.float32],
+    ) -> Instances:
         height, width = size[0], size[1]
         inner = fitted_size(height, width, self.input_px)
         stretch = np.array([width / inner[1], height / inner[0]] * 2, dtype=np.float32)
@@ -179,18 +206,14 @@ class CompactModel:
             boxes[kept],
             found.scores.numpy()[kept],
             ids[found.rows.numpy()[kept]],
-            found.embeddings.numpy()[kept],
-            _frame_embedding(features, inner, self.input_px),
+            appearance(first, self._cells(size, first.shape[-1]), masks),
+            _frame_embedding(features, self._cells(size, features.shape[-1])),
         )
 
 
-def _frame_embedding(
-    features: Tensor, inner: tuple[int, int], input_px: int
-) -> NDArray[np.float32]:
+def _frame_embedding(features: Tensor, inner: tuple[int, int]) -> NDArray[np.float32]:
     """Mean and spread of each channel over the picture's own part of a level ``(C, h, w)``."""
-    cells = features.shape[-1]
-    height, width = (max(1, round(side * cells / input_px)) for side in inner)
-    part = features[:, :height, :width].reshape(features.shape[0], -1)
+    part = features[:, : inner[0], : inner[1]].reshape(features.shape[0], -1)
     spread = part.std(dim=1, correction=0)
     return torch.cat((part.mean(dim=1), spread)).numpy().astype(np.float32)
 

@@ -28,14 +28,12 @@ class Detections:
         scores: ``(N,) float32``, probability of being a package of any kind.
         rows: ``(N,) int64``, row of the most probable kind, from 0.
         masks: ``(N, 28, 28) float32`` probabilities inside each box.
-        embeddings: ``(N, 128) float32``, features of the box head.
     """
 
     boxes: Tensor
     scores: Tensor
     rows: Tensor
     masks: Tensor
-    embeddings: Tensor
 
 
 def _convolution(inputs: int, outputs: int, stride: int, size: int = 3) -> nn.Sequential:
@@ -147,11 +145,16 @@ class CompactMaskRCNN(nn.Module):
         self, features: dict[str, Tensor], kept: list[Best], sizes: Any
     ) -> list[Detections]:
         heads, boxes, counts = self.roi_heads, [k[0] for k in kept], [len(k[0]) for k in kept]
-        embeddings = heads.box_head(heads.box_roi_pool(features, boxes, sizes))
         pooled = heads.mask_head(heads.mask_roi_pool(features, boxes, sizes))
         masks = heads.mask_predictor(pooled)[:, 0].sigmoid()
-        rows = zip(kept, torch.split(masks, counts), torch.split(embeddings, counts), strict=True)
-        return [Detections(*best, mask, embedding) for best, mask, embedding in rows]
+        rows = zip(kept, torch.split(masks, counts), strict=True)
+        return [Detections(*best, mask) for best, mask in rows]
+
+    @torch.inference_mode()
+    def first_features(self, images: Tensor) -> Tensor:
+        """Map ``(B, 3, S, S)`` to the features of the first layers, ``(B, 48, S / 4, S / 4)``."""
+        features: Tensor = self.backbone.stem(images)
+        return features
 
     def grow(self, added: int) -> None:
         """Add rows for ``added`` new kinds; every output for the old ones stays as it is."""

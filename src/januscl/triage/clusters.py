@@ -13,7 +13,7 @@ _NEIGHBOURS = 3
 
 
 class Space:
-    """Embeddings scaled by their spread, then to unit length, on their main components.
+    """Embeddings scaled by their spread, on their main components.
 
     Args:
         embeddings: ``(N, D)``, N of 2 or more.
@@ -32,10 +32,7 @@ class Space:
         return np.asarray(self._pca.transform(self._scaled(embeddings)), dtype=np.float64)
 
     def _scaled(self, embeddings: NDArray[np.floating]) -> Vectors:
-        vectors = (embeddings - self._middle) / self._spread
-        return np.asarray(
-            vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        )
+        return np.asarray((embeddings - self._middle) / self._spread)
 
 
 class Neighbourhood:

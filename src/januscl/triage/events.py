@@ -10,7 +10,7 @@ def classify(
     observation: Observation,
     signals: Sequence[Signal],
     fault: Signal | None,
-    novel_level: float = 0.01,
+    novel_level: float = 0.02,
     loose_level: float = 0.1,
 ) -> Event | None:
     """Say whether an observation is out of the ordinary, and what it is taken for.

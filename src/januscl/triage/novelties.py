@@ -149,6 +149,18 @@ class NoveltyDesk:
         found = [self.novelty(novelty) for novelty in self._files]
         return tuple(sorted(found, key=lambda n: (-n.cost.expected, n.id)))
 
+    def nearest(self, embeddings: NDArray[np.floating]) -> list[str | None]:
+        """Return for each embedding ``(N, D)`` the novelty that it lies within, or None."""
+        if not self._near or not len(embeddings):
+            return [None] * len(embeddings)
+        places = self._space.place(embeddings)
+        names = list(self._near)
+        nearness = np.stack([self._near[name].nearness(places) for name in names])
+        best = nearness.argmin(axis=0)
+        return [
+            names[row] if nearness[row, column] <= 1 else None for column, row in enumerate(best)
+        ]
+
     def members(self, novelty: str) -> tuple[Sighting, ...]:
         """Return the latest instances of a novelty, 300 at most, oldest first."""
         return tuple(self._file(novelty).members)
@@ -240,12 +252,8 @@ class NoveltyDesk:
 
     def _assign(self, sighting: Sighting) -> str | None:
         """Put a sighting where it belongs; return the novelty that came back by it, if any."""
-        best, nearness = "", np.inf
-        if self._near:
-            place = self._space.place(stacked([sighting.embedding]))
-            near = {n: float(h.nearness(place)[0]) for n, h in self._near.items()}
-            best, nearness = min(near.items(), key=lambda item: item[1])
-        if nearness > 1:
+        best = self.nearest(stacked([sighting.embedding]))[0]
+        if best is None:
             self._pool[sighting.key] = sighting
             self._grown += 1
             return None

@@ -17,10 +17,11 @@ _LEAST_SPREAD = 0.1  # of the mean spread; a direction that never varied tells n
 class InstanceNovelty:
     """Distance of an instance's embedding to its k-th nearest in the reference.
 
-    Each direction of the embedding is centred and scaled by its spread in the reference, then
-    each embedding to unit length; the k-th neighbour is robust to a stray one (Sun and others,
-    Out-of-distribution detection with deep nearest neighbors, ICML 2022). A reference distance
-    leaves out the instances of its own observation, which would be too near.
+    Each direction of the embedding is centred and scaled by its spread in the reference; the k-th
+    neighbour is robust to a stray one (Sun and others, Out-of-distribution detection with deep
+    nearest neighbors, ICML 2022; without their scaling to unit length, as how strong a texture
+    is tells as much as which). A reference distance leaves out the instances of its own
+    observation, which would be too near.
 
     Args:
         neighbours: k.
@@ -66,7 +67,7 @@ class InstanceNovelty:
         return self
 
     def score(self, observation: Observation) -> list[Signal]:
-        """Return ``novelty.distance`` for each instance scored 0.3 or more.
+        """Return ``novelty.distance`` for each instance scored 0.3 or more, or unexplained.
 
         An observation without embeddings gives no signals.
 
@@ -94,8 +95,7 @@ class InstanceNovelty:
         ]
 
     def _place(self, embeddings: NDArray[np.floating]) -> NDArray[np.float64]:
-        scaled = (embeddings - self._middle) / self._spread
-        return np.asarray(scaled / np.maximum(np.linalg.norm(scaled, axis=1, keepdims=True), 1e-12))
+        return np.asarray((embeddings - self._middle) / self._spread)
 
 
 def _counted(observation: Observation) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -103,7 +103,7 @@ def _counted(observation: Observation) -> tuple[NDArray[np.int64], NDArray[np.fl
     seen = observation.instances
     if seen.embeddings is None:
         return np.zeros(0, np.int64), np.zeros((0, 0), np.float32)
-    rows = np.flatnonzero(seen.scores >= _LEAST_SCORE)
+    rows = seen.counted(_LEAST_SCORE)
     return rows, seen.embeddings[rows]
 
 

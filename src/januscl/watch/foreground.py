@@ -1,0 +1,93 @@
+"""Something lies there that no instance covers: what a model is blind to."""
+
+from collections.abc import Sequence
+from typing import Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from januscl.core import (
+    BoolMask,
+    Conflict,
+    Depth,
+    Frame,
+    Instances,
+    InvalidInput,
+    Observation,
+    Rle,
+    decode_mask,
+    encode_mask,
+)
+
+_SURE = 0.3
+_FARTHEST = 0.95
+
+
+class UnexplainedForeground:
+    """Finds regions that stand out of the empty bin in depth and that no instance covers.
+
+    The empty bin of ONE camera is learned from its healthy frames: packages come and go, so the
+    farthest depth that a pixel shows over time is the bin itself.
+
+    Args:
+        height: Least height over the bin, metres.
+        room: Least inner radius of a region, px; thinner ones are edges of masks.
+        area: Least area, px.
+    """
+
+    name = "foreground"
+
+    def __init__(self, height: float = 0.015, room: float = 5.0, area: int = 150) -> None:
+        self.height, self.room, self.area = height, room, area
+        self._empty: Depth | None = None
+
+    def fit(self, reference: Sequence[Observation]) -> Self:
+        """Learn the empty bin.
+
+        Raises:
+            InvalidInput: There is no frame with depth.
+        """
+        depths = [o.frame.depth for o in reference if o.frame.depth is not None]
+        if not depths:
+            raise InvalidInput(
+                "foreground reference", "frames with depth", "none",
+                "Without a depth camera, do without this watcher.",
+            )  # fmt: skip
+        self._empty = np.quantile(np.stack(depths), _FARTHEST, axis=0).astype(np.float32)
+        return self
+
+    def regions(self, frame: Frame, instances: Instances) -> tuple[Rle, ...]:
+        """Return the unexplained regions of a frame, the largest first; none without depth.
+
+        Raises:
+            Conflict: It has not been fitted.
+        """
+        if self._empty is None:
+            raise Conflict("UnexplainedForeground has no reference; call fit with healthy frames")
+        if frame.depth is None or frame.depth.shape != self._empty.shape:
+            return ()
+        stands_out = (self._empty - frame.depth > self.height) & np.isfinite(frame.depth)
+        left = stands_out & ~_covered(instances, frame.height, frame.width)
+        return tuple(self._parts(left))
+
+    def _parts(self, left: BoolMask) -> list[Rle]:
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
+        opened = cv2.morphologyEx(left.astype(np.uint8), cv2.MORPH_OPEN, disc)
+        count, ids, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
+        inner = cv2.distanceTransform(opened, cv2.DIST_L2, 3)
+        parts = []
+        for number in sorted(range(1, count), key=lambda k: -int(stats[k, cv2.CC_STAT_AREA])):
+            inside: NDArray[np.bool_] = ids == number
+            if stats[number, cv2.CC_STAT_AREA] >= self.area and inner[inside].max() >= self.room:
+                parts.append(encode_mask(inside))
+        return parts
+
+
+def _covered(instances: Instances, height: int, width: int) -> BoolMask:
+    """Return where an instance lies that the model is halfway sure of, with a margin of 2 px."""
+    covered = np.zeros((height, width), dtype=np.uint8)
+    for row in np.flatnonzero(instances.scores >= _SURE).tolist():
+        covered |= decode_mask(instances.masks[row]).astype(np.uint8)
+    grown = cv2.dilate(covered, np.ones((5, 5), np.uint8))
+    return np.asarray(grown, dtype=np.bool_)
