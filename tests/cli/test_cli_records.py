@@ -9,6 +9,7 @@ from cli_scenes import HOSTILE, fill
 from typer.testing import CliRunner
 
 from januscl.cli.main import app, main
+from januscl.cli.output import print_json
 
 JANUS = Path(sys.executable).with_name("janus")
 LISTS = (
@@ -96,14 +97,45 @@ def test_a_name_that_looks_like_markup_is_printed_as_it_is(workspace):
 
 
 def test_a_deck_is_named_by_the_start_of_its_id(workspace):
-    first, second = listed("deck", "list", "-w", workspace)
+    _, second = listed("deck", "list", "-w", workspace)
     shown = listed("deck", "show", second["id"][:6], "-w", workspace)
     assert shown["id"].startswith(second["id"])
     assert shown["summary"]["sources"] == {"n-0": 4}
     assert shown["summary"]["instances_of"] == {"box": 4, "disc": 4}
-    assert janus("deck", "show", first["id"], "-w", workspace).exit_code == 0
     result = janus("deck", "show", "no-such", "-w", workspace)
     assert "0 decks begin with 'no-such'" in str(result.exception)
+
+
+def test_a_person_reads_a_deck_as_tables_with_the_novelty_by_its_name(workspace):
+    _, second = listed("deck", "list", "-w", workspace)
+    told = janus("deck", "show", second["id"], "-w", workspace)
+    assert told.exit_code == 0, told.output
+    assert HOSTILE in told.stdout
+    assert "n-0" not in told.stdout
+    assert "DeckSummary" not in told.stdout
+    assert "30% of frames, -20 to 20" in told.stdout
+
+
+def test_a_person_reads_the_difference_of_two_decks_as_tables(workspace):
+    a, b = (row["id"] for row in listed("deck", "list", "-w", workspace))
+    told = janus("deck", "diff", a, b, "-w", workspace).stdout
+    assert [told.count(words) for words in ("only in A", "only in B", "DeckDiff")] == [1, 1, 0]
+    assert "m-1" in told
+    assert "The two decks are the same." in janus("deck", "diff", a, a, "-w", workspace).stdout
+
+
+def test_what_is_no_number_is_null_in_json(capsys):
+    print_json({"ap": float("nan"), "low": float("-inf"), "high": 0.5})
+    assert json.loads(capsys.readouterr().out) == {"ap": None, "low": None, "high": 0.5}
+
+
+def test_a_program_gets_ids_and_numbers_that_a_table_leaves_out(workspace):
+    (row,) = listed("novelties", "-w", workspace)[:1]
+    assert row["id"] == "n-0"
+    assert row["lost_picks_a_day"] == {"expected": 30.0, "low": 20.0, "high": 40.0}
+    assert [row["id"] for row in listed("tickets", "-w", workspace)] == ["t-0", "t-1"]
+    assert all(row["observation"] for row in listed("events", "-w", workspace))
+    assert "n-0" not in janus("novelties", "-w", workspace).stdout
 
 
 def test_two_decks_differ_by_what_came_and_what_went(workspace):
@@ -113,7 +145,6 @@ def test_two_decks_differ_by_what_came_and_what_went(workspace):
     assert [item["id"] for item in change["removed"]] == ["0", "1"]
     assert change["seed"] == [0, 1]
     assert change["parent"] == [None, "m-1"]
-    assert janus("deck", "diff", a, b, "-w", workspace).exit_code == 0
     same = listed("deck", "diff", a, a, "-w", workspace)
     assert not any(same[name] for name in ("added", "removed", "changed", "seed", "parent"))
 

@@ -1,15 +1,16 @@
 """``janus deck``: what is in a training deck, and how two decks differ."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections import Counter
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from januscl.cli.options import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption, existing
-from januscl.cli.output import console, print_json, print_rows
-from januscl.core import Deck, NotFound
+from januscl.cli.output import console, one_of, print_facts, print_json, print_rows
 from januscl.core.wire import instances_from_json
-from januscl.decks import describe, diff
+from januscl.decks import DeckDiff, describe, diff
+from januscl.store import Workspace
 
 app = typer.Typer(no_args_is_help=True)
 DeckArgument = Annotated[str, typer.Argument(help="Id of the deck, or the start of it.")]
@@ -39,17 +40,31 @@ def show(
 ) -> None:
     """Show a deck: sources, kinds, recipe, seed, parent."""
     with existing(workspace) as opened:
-        found = one_deck(opened.catalogue.decks.list(), deck)
+        found = one_of(opened.catalogue.decks.list(), deck, "deck")
         labels = {
             item.id: instances_from_json(opened.get_json(item.label)).labels.tolist()
             for item in found.items
         }
+        names = _novelty_names(opened)
     summary = describe(found, labels)
     if json:
         print_json({"id": found.id, "recipe": found.recipe, "summary": summary})
         return
-    console.print(summary)
-    console.print({"id": found.id, "recipe": dict(found.recipe)})
+    print_facts(
+        {"deck": found.id, "parent": found.parent, "seed": found.seed, "frames": summary.frames}
+    )
+    sources = [{"from": names.get(k, k), "frames": n} for k, n in summary.sources.items()]
+    print_rows("Sources", sources, False, "No frames.")
+    kinds = [
+        {"kind": kind, "frames": summary.frames_of[kind], "instances": number}
+        for kind, number in summary.instances_of.items()
+    ]
+    print_rows("Kinds", kinds, False, "No instances: all frames are empty.")
+    recipe = [
+        {"operation": _plain(name), "setting": _setting(name, value)}
+        for name, value in found.recipe.items()
+    ]
+    print_rows("Augmentation", recipe, False, "No augmentation.")
 
 
 @app.command("diff")
@@ -62,18 +77,58 @@ def diff_decks(
     """Show what deck B has that deck A has not, and the other way round."""
     with existing(workspace) as opened:
         decks = opened.catalogue.decks.list()
-        difference = diff(one_deck(decks, a), one_deck(decks, b))
+        older, newer = one_of(decks, a, "deck"), one_of(decks, b, "deck")
+        names = _novelty_names(opened)
+    difference = diff(older, newer)
     if json:
         print_json(difference)
+    elif difference.same:
+        console.print("The two decks are the same.")
     else:
-        console.print(difference)
+        print_facts({"A": older.id, "B": newer.id})
+        _print_difference(difference, names)
 
 
-def one_deck(decks: Sequence[Deck], start: str) -> Deck:
-    """Return the one deck whose id begins with ``start``, or raise `NotFound`."""
-    found = [deck for deck in decks if deck.id.startswith(start)]
-    if len(found) != 1:
-        raise NotFound(
-            f"{len(found)} decks begin with {start!r}; `janus deck list` shows their ids"
-        )
-    return found[0]
+def _print_difference(difference: DeckDiff, names: Mapping[str, str]) -> None:
+    """Print what differs, as two tables: frames by where they came from, and settings."""
+    groups = {
+        "only in B": difference.added,
+        "only in A": difference.removed,
+        "in both, changed": [new for _, new in difference.changed],
+    }
+    frames = [
+        {"frames": number, "are": where, "from": names.get(source, source)}
+        for where, items in groups.items()
+        for source, number in sorted(Counter(item.source for item in items).items())
+    ]
+    print_rows("Frames", frames, False, "Both hold the same frames.")
+    rows: list[dict[str, Any]] = [
+        {"what": _plain(name), "A": _setting(name, old), "B": _setting(name, new)}
+        for name, (old, new) in difference.recipe.items()
+    ]
+    for what, pair in (("seed", difference.seed), ("parent", difference.parent)):
+        if pair is not None:
+            rows.append({"what": what, "A": pair[0], "B": pair[1]})
+    rows += [{"what": "kind", "A": kind.name, "B": None} for kind in difference.kinds_removed]
+    rows += [{"what": "kind", "A": None, "B": kind.name} for kind in difference.kinds_added]
+    print_rows("Settings", rows, False, "Both have the same settings.")
+
+
+def _novelty_names(workspace: Workspace) -> dict[str, str]:
+    """Return the name of each novelty by its id, which is what a deck's items have as source."""
+    return {novelty.id: novelty.name for novelty in workspace.catalogue.novelties.list()}
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _setting(name: str, value: Any) -> str | None:
+    """Say what a recipe does with an operation; None where it does not name it."""
+    if isinstance(value, Mapping):
+        if not value["probability"]:
+            return "never"
+        return f"{value['probability']:.0%} of frames, {value['low']:g} to {value['high']:g}"
+    if value is None or name == "min_pixels":
+        return None if value is None else f"{value:g}"
+    return f"{value:.0%} of frames" if value else "never"

@@ -3,10 +3,9 @@
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from januscl.cli.options import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption, existing
-from januscl.cli.output import console, print_json, print_rows
+from januscl.cli.output import print_facts, print_json, print_rows
 from januscl.core import EventKind
 
 
@@ -32,13 +31,7 @@ def status(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = Fa
     if json:
         print_json(facts)
         return
-    for name, value in facts.items():
-        if isinstance(value, dict):
-            value = ", ".join(f"{key} {item}" for key, item in value.items()) or "none"
-        elif isinstance(value, list):
-            value = ", ".join(map(str, value)) or "none"
-        shown = "–" if value is None else escape(str(value))
-        console.print(f"[bold]{name.replace('_', ' '):>14}[/]  {shown}")
+    print_facts(facts)
 
 
 def events(
@@ -55,6 +48,8 @@ def events(
         )
     rows = [
         {
+            "id": event.id,
+            "observation": event.observation,
             "at": event.at,
             "camera": event.camera,
             "kind": event.kind,
@@ -64,7 +59,13 @@ def events(
         }
         for event in found
     ]
-    print_rows("Events", rows, json, "No events: all that was seen is ordinary.")
+    print_rows(
+        "Events",
+        rows,
+        json,
+        "No events: all that was seen is ordinary.",
+        json_only=("id", "observation"),
+    )
 
 
 def tickets(
@@ -77,6 +78,7 @@ def tickets(
         found = opened.catalogue.tickets.list(open_only=open_only)
     rows = [
         {
+            "id": ticket.id,
             "camera": ticket.camera,
             "cause": ticket.cause,
             "began": ticket.began,
@@ -86,7 +88,7 @@ def tickets(
         }
         for ticket in found
     ]
-    print_rows("Tickets", rows, json, "No tickets: every camera is well.")
+    print_rows("Tickets", rows, json, "No tickets: every camera is well.", json_only=("id",))
 
 
 def novelties(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = False) -> None:
@@ -95,11 +97,11 @@ def novelties(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption =
         found = opened.catalogue.novelties.list()
     rows = [
         {
+            "id": novelty.id,
             "rank": rank,
             "name": novelty.name,
             "state": novelty.state,
-            "lost_picks_a_day": f"{novelty.cost.expected:.0f} "
-            f"({novelty.cost.low:.0f}–{novelty.cost.high:.0f})",
+            "lost_picks_a_day": novelty.cost,
             "instances": novelty.instances,
             "robots": novelty.robots,
             "first_seen": novelty.first_seen,
@@ -108,5 +110,9 @@ def novelties(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption =
         for rank, novelty in enumerate(found, start=1)
     ]
     print_rows(
-        "Novelties", rows, json, "No novelties: nothing recurs that the model does not know."
+        "Novelties",
+        rows,
+        json,
+        "No novelties: nothing recurs that the model does not know.",
+        json_only=("id",),
     )

@@ -1,14 +1,13 @@
 """``janus release``: releases and their stages."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from januscl.cli.options import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption, existing
-from januscl.cli.output import console, print_json, print_rows
-from januscl.core import NotFound, Release, Stage
+from januscl.cli.output import console, one_of, print_json, print_rows
+from januscl.core import Stage
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -40,25 +39,14 @@ def show(
 ) -> None:
     """Show every stage of a release; exits with 3 when it was stopped or rolled back."""
     with existing(workspace) as opened:
-        found = _one(opened.catalogue.releases.list(), release)
+        found = one_of(opened.catalogue.releases.list(), release, "release")
     if json:
         print_json(found)
     else:
         console.print(f"[bold]{found.model}[/] against {found.champion}: {found.stage}")
         for report in found.reports:
-            console.print(
-                f"  [bold]{report.stage:>8}[/] {report.answer:<12} {escape(report.reasons[0])}"
-            )
-            for reason in report.reasons[1:]:
-                console.print(f"{'':24}{escape(reason)}")
+            for number, reason in enumerate(report.reasons or ("",)):
+                stage, answer = ("", "") if number else (report.stage, report.answer)
+                console.print(f"  [bold]{stage:>8}[/] {answer:<12} {escape(reason)}")
     if found.stage in (Stage.STOPPED, Stage.ROLLED_BACK):
         raise typer.Exit(3)
-
-
-def _one(releases: Sequence[Release], start: str) -> Release:
-    found = [release for release in releases if release.id.startswith(start)]
-    if len(found) != 1:
-        raise NotFound(
-            f"{len(found)} releases begin with {start!r}; `janus release list` shows their ids"
-        )
-    return found[0]
