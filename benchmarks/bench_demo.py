@@ -41,17 +41,43 @@ def fresh_piles(taxonomy: Taxonomy, kinds: Sequence[str]) -> dict[str, list[Labe
     return {name: list(make_labelled(FRESH, 9000, mix, taxonomy)) for name, mix in mixes.items()}
 
 
+def resident(root: int) -> int:
+    """Return the bytes that a process and all its descendants hold in memory, by /proc."""
+    parents: dict[int, int] = {}
+    pages: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        parents[int(folder.name)], pages[int(folder.name)] = int(fields[1]), int(fields[21])
+    family = {root}
+    while grown := {p for p, parent in parents.items() if parent in family} - family:
+        family |= grown
+    return sum(pages.get(p, 0) for p in family) * resource.getpagesize()
+
+
+def watched(command: Sequence[str]) -> tuple[str, float, float]:
+    """Run a command; return its output, its seconds, and the GiB it held at most."""
+    began, most = time.monotonic(), 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while process.poll() is None:
+            most = max(most, resident(process.pid))
+            time.sleep(0.5)
+        output = process.stdout.read()
+    if process.returncode:
+        raise SystemExit(f"{command} ended with {process.returncode}")
+    return output, time.monotonic() - began, most / 2**30
+
+
 def run(seed: int, folder: Path, piles: dict[str, list[LabelledFrame]]) -> dict[str, Any]:
     """Run one demo and score its first and its last model on fresh piles."""
-    command = [str(Path(sys.executable).parent / "janus")]
-    began = time.monotonic()
-    done = subprocess.run(
-        [*command, "demo", "--json", "--seed", str(seed), "--out", str(folder)],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    facts: dict[str, Any] = json.loads(done.stdout)
-    facts["wall"] = time.monotonic() - began
-    facts["gib"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    janus = Path(sys.executable).parent / "janus"
+    asked = ["demo", "--json", "--seed", str(seed), "--out", str(folder)]
+    output, seconds, gib = watched([str(janus), *asked])
+    facts: dict[str, Any] = json.loads(output)
+    facts["wall"], facts["gib"] = seconds, gib
     facts["ap"] = {}
     with Workspace.open(folder / "workspace") as workspace:
         shelf = Shelf(workspace)
@@ -100,7 +126,7 @@ def main() -> None:
             print(f"seed {seed}: {runs[-1]['wall']:.0f} s", file=sys.stderr)
     print(f"{asked.seeds} seeds, median (range)")
     print("seconds, command to report:", spread([r["wall"] for r in runs], "{:.0f}"))
-    print("peak memory of a process, GiB:", spread([r["gib"] for r in runs]))
+    print("peak memory of all processes, GiB:", spread([r["gib"] for r in runs]))
     tickets = [t for r in runs for t in r["tickets"]]
     scripted = len(demo_day().faults) * len(runs)
     print(f"faults ticketed right: {sum(t['right'] for t in tickets)} of {scripted}")

@@ -3,11 +3,12 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 import januscl.train
 from januscl.core import InvalidInput, NotFound
 from januscl.core.contracts import check_strategy
-from januscl.train import Naive, Replay, Settings, strategy_named
+from januscl.train import Interpolate, Naive, Replay, Settings, strategy_named
 
 
 @pytest.mark.parametrize("strategy", [Naive(), Replay(), Replay(0.0), Replay(0.8)])
@@ -35,6 +36,7 @@ def test_a_replay_share_that_leaves_nothing_new_is_refused(share):
 def test_strategies_are_found_by_name_and_unknown_ones_named():
     assert strategy_named("replay") == Replay()
     assert strategy_named("naive") == Naive()
+    assert strategy_named("replay+interpolate") == Interpolate(Replay(0.6))
     with pytest.raises(NotFound, match=r"'dream' is not one of \['naive', 'replay'\]"):
         strategy_named("dream")
 
@@ -65,3 +67,16 @@ def test_importing_the_room_does_not_import_torch():
     code = "import sys, januscl.train as t; t.Settings, t.Replay; print('torch' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"
+
+
+def test_interpolation_ends_a_part_of_the_way_from_the_champion_to_what_was_learned():
+    champion, trained = torch.nn.BatchNorm1d(3), torch.nn.BatchNorm1d(3)
+    torch.nn.init.constant_(champion.weight, 1.0)
+    torch.nn.init.constant_(trained.weight, 2.0)
+    trained.num_batches_tracked += 5
+    Interpolate(Naive(), 0.7).finish(trained, champion)
+    assert torch.allclose(trained.weight, torch.full((3,), 1.7))
+    assert int(trained.num_batches_tracked) == 5
+    check_strategy(Interpolate(Replay()))
+    with pytest.raises(InvalidInput, match="above 0 and up to 1, found 0"):
+        Interpolate(Naive(), 0)

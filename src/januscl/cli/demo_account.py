@@ -253,7 +253,7 @@ def _world(demo: Demonstration) -> list[Mark]:
     length = timedelta(seconds=demo.day.seconds_per_tick)
     marks = [
         Mark(
-            demo.day.start + a.begins * length, "world", f"{a.kind}s arrive on {', '.join(a.lines)}"
+            demo.day.start + a.begins * length, "world", f"{a.kind} arrives on {', '.join(a.lines)}"
         )
         for a in demo.day.arrivals
     ]

@@ -26,9 +26,9 @@ from januscl.sim import BASE_MIX, BASE_TAXONOMY, LATE_KINDS, Day, SimFleet, make
 from januscl.store import Workspace
 from januscl.train import factory_model
 
-HISTORY, BASE_SLICE = 120, 60
+HISTORY, BASE_SLICE = 240, 100
 TICKS_A_TRAINING = 10
-BAD_STEPS = 40
+BAD_STEPS = 30
 
 
 class Demonstration:
@@ -83,7 +83,7 @@ class Demonstration:
             self.work(1)
             for novelty in self.line.ready():
                 self.cycles.append(self.line.learn(novelty))
-                if self.bad is None:
+                if self.bad is None and self.cycles[-1].verdict.answer is Answer.PASS:
                     self.bad = self._try_bad_challenger(self.cycles[-1])
 
     def work(self, ticks: int) -> None:
@@ -146,7 +146,7 @@ class Demonstration:
         champion = self.line.champion
         deck = build_deck(
             keep_labelled(self.workspace, wrong, "mislabelled"),
-            taxonomy=self.workspace.catalogue.models.get(champion).taxonomy,
+            taxonomy=after.deck.taxonomy,
             recipe=Recipe(),
             seed=self.seed,
             parent=champion,

@@ -25,7 +25,9 @@ def train(  # noqa: PLR0913 - a command has as many options as it has
         Path | None, typer.Option(help="A COCO set that must not be forgotten.")
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Training steps of eight pictures.")] = 200,
-    strategy: Annotated[str, typer.Option(help="Against forgetting: naive or replay.")] = "replay",
+    strategy: Annotated[
+        str, typer.Option(help="Against forgetting: naive, replay, replay+interpolate.")
+    ] = "replay+interpolate",
     seed: Annotated[int, typer.Option(min=0, help="The only source of chance.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="torch's threads.")] = 2,
     factory: Annotated[

@@ -37,6 +37,9 @@ from januscl.line.policy import Policy
 from januscl.store import Workspace
 from januscl.train.settings import Settings
 
+_TEMPERED = (0.7, 0.5)
+"""Shares of what was learned that are tried in turn while the gate finds too much forgotten."""
+
 
 @dataclass(frozen=True)
 class World:
@@ -76,6 +79,11 @@ class Outcome:
     slice: str
     verdict: Verdict
     release: Release | None
+
+
+def _learned(verdict: Verdict, target: str) -> bool:
+    """Say whether the challenger is better on what it was trained for, beyond chance."""
+    return any(score.slice == target and score.low > 0 for score in verdict.slices)
 
 
 class Cycle:
@@ -125,6 +133,11 @@ class Cycle:
         challenger = self.train(deck)
         champion = self._catalogue.aliases.get("champion")
         verdict = self.judge(challenger, champion, part.name)
+        for share in _TEMPERED:
+            if verdict.answer is Answer.PASS or not _learned(verdict, part.name):
+                break
+            challenger = self.temper(challenger, champion, share)
+            verdict = self.judge(challenger, champion, part.name)
         release = self.release(challenger, champion, novelty, verdict)
         closed = self.conclude(novelty, verdict, release)
         return Outcome(closed, len(labels), deck, challenger, champion, part.name, verdict, release)
@@ -250,6 +263,17 @@ class Cycle:
         self._catalogue.models.put(version)
         self._record("trained", version.id, {"deck": deck.id, "parent": deck.parent})
         return version
+
+    def temper(self, challenger: ModelVersion, champion: str, share: float) -> ModelVersion:
+        """Make a challenger that gives up some of what is new to keep more of what is old."""
+        model = self._judge.shelf.load(challenger.id)
+        return self._judge.shelf.add(
+            model.towards(self._judge.shelf.load(champion), share),
+            self._world.clock(),
+            parent=champion,
+            deck=challenger.deck,
+            card={**challenger.card, "tempered": share, "tempered_from": challenger.id},
+        )
 
     def judge(self, challenger: ModelVersion, champion: str, target: str | None) -> Verdict:
         """Ask the gate; its verdict on every slice of history is kept."""

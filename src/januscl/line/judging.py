@@ -22,11 +22,14 @@ class Judge:
     """Scores model versions on frozen slices and speaks the gate's verdict.
 
     Predictions are made once per model and slice; slices and versions never change.
+
+    Attributes:
+        shelf: The model versions.
     """
 
     def __init__(self, workspace: Workspace, shelf: Shelf) -> None:
         self._workspace = workspace
-        self._shelf = shelf
+        self.shelf = shelf
         self._frames: dict[str, list[LabelledFrame]] = {}
         self._seen: dict[tuple[str, str], list[Instances]] = {}
         self._matches: dict[tuple[str, str], FrameMatches] = {}
@@ -42,7 +45,7 @@ class Judge:
         key = (model, part.id)
         if key not in self._seen:
             images = [frame.image for frame in self.frames(part)]
-            self._seen[key] = self._shelf.load(model).predict(images)
+            self._seen[key] = self.shelf.load(model).predict(images)
         return self._seen[key]
 
     def matches(self, model: str, part: Slice) -> FrameMatches:
@@ -68,23 +71,25 @@ class Judge:
     ) -> Verdict:
         """Compare a challenger with the champion on every slice; see `januscl.evaluate.gate`.
 
-        Each slice is also held to the best AP that any released model had on it, so that small
-        losses, each tolerated, do not add up.
+        Each slice is also held to the best AP that the champion or a model before it had on it,
+        so that small losses, each tolerated, do not add up.
         """
-        released = set(self._workspace.catalogue.aliases.list().values()) | {champion}
+        line = self._ancestors(champion)
         data = {
             part.name: SliceData(
                 self.matches(champion, part),
                 self.matches(challenger, part),
-                floor=None
-                if part.name == target
-                else max(self.ap(model, part) for model in self._known(released, part)),
+                floor=None if part.name == target else max(self.ap(model, part) for model in line),
             )
             for part in slices
         }
         return gate(data, target=target, seed=seed)
 
-    def _known(self, released: set[str], part: Slice) -> set[str]:
-        """Return the released models that were already scored on a slice."""
-        scored = {model for model, id in self._matches if id == part.id}
-        return (released & scored) or released
+    def _ancestors(self, model: str) -> list[str]:
+        """Return the model and all that it was trained from, which were champions in their time."""
+        line = []
+        at: str | None = model
+        while at is not None:
+            line.append(at)
+            at = self._workspace.catalogue.models.get(at).parent
+        return line

@@ -55,9 +55,9 @@ class Learning:
         seed: Of deck, augmentation and training.
     """
 
-    strategy: str = "replay"
-    replay: int = 120
-    steps: int = 110
+    strategy: str = "replay+interpolate"
+    replay: int = 240
+    steps: int = 100
     batch: int = 8
     threads: int = 2
     seed: int = 0
@@ -70,14 +70,16 @@ class Releasing:
     Attributes:
         station_picks: Attempts on the station's scripted test piles.
         stage_picks: Attempts of the challenger between two looks of a guardrail.
-        max_looks: Looks before an undecided stage is stopped.
+        max_looks: Looks before an undecided station or beta stage is stopped.
+        fleet_looks: Looks at the whole fleet that must show no harm.
         beta_lines: How many lines the beta stage takes.
         margin: How much more often than its control a challenger's picks may fail.
     """
 
-    station_picks: int = 30
+    station_picks: int = 24
     stage_picks: int = 40
     max_looks: int = 4
+    fleet_looks: int = 2
     beta_lines: int = 1
     margin: float = 0.10
 

@@ -1,6 +1,7 @@
 """A challenger on its way: test station, beta lines, fleet; and back, when picks suffer."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from januscl.core import (
@@ -73,8 +74,8 @@ class Rollout:
                 else self._live(release, since)
             )
             looks += 1
-            if report.answer is Answer.INCONCLUSIVE and looks >= self._policy.max_looks:
-                report = _given_up(report)
+            if report.answer is Answer.INCONCLUSIVE:
+                report = self._decided(report, looks)
             before, release = release.stage, advance(release, report)
             if release.stage is not before:
                 looks, since = 0, self._fleet.now
@@ -118,7 +119,8 @@ class Rollout:
                 [cell for cell in cells if cell.robot in control_robots], release.champion, since
             )
         else:
-            control = self.tally(cells, release.champion, None)
+            # No line runs the champion any more: its picks of the beta stage saw this traffic.
+            control = self.tally(cells, release.champion, release.opened)
         answer, reasons = guardrail(challenger, control, margin=self._policy.margin)
         return _report(release.stage, answer, reasons, challenger, control)
 
@@ -134,6 +136,20 @@ class Rollout:
         barred = catalogue.observations.quarantined([row.id for row in rows])
         outcomes = [row.pick.outcome for row in rows if row.pick and row.id not in barred]
         return _tally([outcome.failed for outcome in outcomes])
+
+    def _decided(self, report: StageReport, looks: int) -> StageReport:
+        """End a stage that stays undecided, by what is known from before it.
+
+        At the station and in beta, what is not shown safe goes no further. In the fleet, beta has
+        shown it safe beside a control; there, what shows no harm has arrived.
+        """
+        if report.stage is Stage.FLEET and looks >= self._policy.fleet_looks:
+            reason = "No harm was seen in the fleet, and the beta lines had ruled it out."
+            return replace(report, answer=Answer.PASS, reasons=(*report.reasons, reason))
+        if report.stage is not Stage.FLEET and looks >= self._policy.max_looks:
+            reason = "It stayed undecided too long; the champion goes on."
+            return replace(report, answer=Answer.FAIL, reasons=(*report.reasons, reason))
+        return report
 
     def _keep(self, release: Release, action: str) -> None:
         with self._workspace.catalogue.transaction() as tx:
@@ -163,18 +179,4 @@ def _report(
         challenger.failed,
         control.picks,
         control.failed,
-    )
-
-
-def _given_up(report: StageReport) -> StageReport:
-    """Turn an answer that would not come into a stop: what is not shown safe goes no further."""
-    reasons = (*report.reasons, "It stayed undecided too long; the champion goes on.")
-    return StageReport(
-        report.stage,
-        Answer.FAIL,
-        reasons,
-        report.challenger_picks,
-        report.challenger_failed,
-        report.control_picks,
-        report.control_failed,
     )

@@ -16,18 +16,20 @@ if TYPE_CHECKING:
     from januscl.train.model import CompactModel
     from januscl.train.network import CompactMaskRCNN, Detections
     from januscl.train.settings import Settings
-    from januscl.train.strategies import Naive, Replay, strategy_named
+    from januscl.train.strategies import Interpolate, Naive, Replay, strategy_named
 
 __all__ = [
-    "Augment", "Checkpoint", "CompactMaskRCNN", "CompactModel", "Detections", "FitReport", "Naive",
-    "Progress", "Replay", "Settings", "factory_card", "factory_model", "fit", "strategy_named",
+    "Augment", "Checkpoint", "CompactMaskRCNN", "CompactModel", "Detections", "FitReport",
+    "Interpolate", "Naive", "Progress", "Replay", "Settings", "factory_card", "factory_model",
+    "fit", "strategy_named",
 ]  # fmt: skip
 
 _HOME = {
     "Augment": "loop", "Checkpoint": "checkpoint", "CompactMaskRCNN": "network",
-    "CompactModel": "model", "Detections": "network", "FitReport": "loop", "Naive": "strategies",
-    "Progress": "loop", "Replay": "strategies", "Settings": "settings", "factory_card": "factory",
-    "factory_model": "factory", "fit": "loop", "strategy_named": "strategies",
+    "CompactModel": "model", "Detections": "network", "FitReport": "loop",
+    "Interpolate": "strategies", "Naive": "strategies", "Progress": "loop", "Replay": "strategies",
+    "Settings": "settings", "factory_card": "factory", "factory_model": "factory", "fit": "loop",
+    "strategy_named": "strategies",
 }  # fmt: skip
 
 

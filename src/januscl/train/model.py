@@ -16,6 +16,7 @@ from januscl.train.appearance import appearance
 from januscl.train.network import CompactMaskRCNN, Detections
 from januscl.train.paste import paste
 from januscl.train.prepare import check_image, fitted_size, to_input
+from januscl.train.strategies import interpolate
 from januscl.train.weights import fill, read_tensors, write_tensors
 
 ARCHITECTURE = "januscl-compact-1"
@@ -131,6 +132,17 @@ class CompactModel:
         grown = self.copy()
         grown.network.grow(len(added))
         return type(self)(grown.network, taxonomy, self.rows + added, self.input_px)
+
+    def towards(self, champion: Self, part: float) -> Self:
+        """Return a model whose weights lie at ``part`` of the way from the champion's to these.
+
+        Args:
+            champion: The model that this one was trained from.
+            part: 0 for the champion, 1 for this model.
+        """
+        between = self.copy()
+        interpolate(champion.grown(self._taxonomy).network, between.network, part)
+        return between
 
     def predict(
         self,

@@ -76,13 +76,69 @@ class Replay:
         """Leave the trained network as it is."""
 
 
+@dataclass(frozen=True)
+class Interpolate:
+    """Goes a part of the way back to the champion once training has ended.
+
+    On the straight line between the two, what is new is lost slowly and what is old comes back
+    fast (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022).
+
+    Attributes:
+        strategy: How training itself goes.
+        part: Of the way from the champion, above 0 and up to 1.
+
+    Raises:
+        InvalidInput: ``part`` is outside its range.
+    """
+
+    strategy: Strategy
+    part: float = 0.7
+
+    def __post_init__(self) -> None:
+        if not 0 < self.part <= 1:
+            raise InvalidInput(
+                "interpolation", "above 0 and up to 1", f"{self.part}", "0.7 is a good start."
+            )
+
+    @property
+    def name(self) -> str:
+        """The inner strategy's name and ``+interpolate``."""
+        return f"{self.strategy.name}+interpolate"
+
+    def draw(
+        self, new: int, history: int, shape: tuple[int, int], rng: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """Return what the inner strategy draws."""
+        return self.strategy.draw(new, history, shape, rng)
+
+    def penalty(self, network: Any, batch: Any) -> Any:
+        """Return the inner strategy's penalty."""
+        return self.strategy.penalty(network, batch)
+
+    def finish(self, network: Any, champion: Any) -> None:
+        """Move every weight of the trained network towards the champion's."""
+        self.strategy.finish(network, champion)
+        interpolate(champion, network, self.part)
+
+
+def interpolate(champion: Any, network: Any, part: float) -> None:
+    """Move the weights of ``network`` in place to ``part`` of the way from the champion's."""
+    before = champion.state_dict()
+    network.load_state_dict(
+        {
+            name: before[name].lerp(weight, part) if weight.is_floating_point() else weight
+            for name, weight in network.state_dict().items()
+        }
+    )
+
+
 def strategy_named(name: str) -> Strategy:
     """Return a strategy with its default settings by its name.
 
     Raises:
         NotFound: No strategy has this name.
     """
-    known: tuple[Strategy, ...] = (Naive(), Replay())
+    known: tuple[Strategy, ...] = (Naive(), Replay(), Interpolate(Replay(0.6)))
     for strategy in known:
         if strategy.name == name:
             return strategy
