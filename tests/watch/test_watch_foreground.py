@@ -72,3 +72,19 @@ def test_without_depth_nothing_is_claimed_and_without_a_reference_nothing_is_rea
         UnexplainedForeground().fit([flat])
     with pytest.raises(Conflict, match="call fit"):
         UnexplainedForeground().regions(flat.frame, flat.instances)
+
+
+@pytest.mark.parametrize("hole", [0.0, np.nan, np.inf])
+def test_a_hole_in_the_depth_is_no_package_and_spoils_no_reference(hole):
+    def seen(number, *boxes):
+        depth = bin_with(*boxes)
+        depth[60:90, 5:35] = hole  # always
+        if number % 2:
+            depth[5:30, 60:90] = hole  # now and then
+        return observation(number, depth)
+
+    watcher = UnexplainedForeground().fit([seen(k) for k in range(12)])
+    assert watcher.regions(seen(20).frame, Instances.empty()) == ()
+    assert watcher.regions(seen(21).frame, Instances.empty()) == ()
+    (region,) = watcher.regions(seen(22, (5, 60, 30, 90)).frame, Instances.empty())
+    assert region.area > 0.8 * 25 * 30

@@ -1,5 +1,6 @@
 """Something lies there that no instance covers: what a model is blind to."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Self
 
@@ -28,15 +29,14 @@ class UnexplainedForeground:
     """Finds regions that stand out of the empty bin in depth and that no instance covers.
 
     The empty bin of ONE camera is learned from its healthy frames: packages come and go, so the
-    farthest depth that a pixel shows over time is the bin itself.
+    farthest depth that a pixel shows over time is the bin itself. Depths of 0, NaN and infinity are
+    holes, in which nothing can stand out.
 
     Args:
         height: Least height over the bin, metres.
         room: Least inner radius of a region, px; thinner ones are edges of masks.
         area: Least area, px.
     """
-
-    name = "foreground"
 
     def __init__(self, height: float = 0.015, room: float = 5.0, area: int = 150) -> None:
         self.height, self.room, self.area = height, room, area
@@ -48,13 +48,17 @@ class UnexplainedForeground:
         Raises:
             InvalidInput: There is no frame with depth.
         """
-        depths = [o.frame.depth for o in reference if o.frame.depth is not None]
+        depths = [_solid(o.frame.depth) for o in reference if o.frame.depth is not None]
         if not depths:
             raise InvalidInput(
                 "foreground reference", "frames with depth", "none",
                 "Without a depth camera, do without this watcher.",
             )  # fmt: skip
-        self._empty = np.quantile(np.stack(depths), _FARTHEST, axis=0).astype(np.float32)
+        stack = np.stack(depths)
+        with warnings.catch_warnings():  # a pixel that is always a hole stays one
+            warnings.simplefilter("ignore", RuntimeWarning)
+            quantile = np.nanquantile if np.isnan(stack).any() else np.quantile
+            self._empty = np.asarray(quantile(stack, _FARTHEST, axis=0), dtype=np.float32)
         return self
 
     def regions(self, frame: Frame, instances: Instances) -> tuple[Rle, ...]:
@@ -67,7 +71,7 @@ class UnexplainedForeground:
             raise Conflict("UnexplainedForeground has no reference; call fit with healthy frames")
         if frame.depth is None or frame.depth.shape != self._empty.shape:
             return ()
-        stands_out = (self._empty - frame.depth > self.height) & np.isfinite(frame.depth)
+        stands_out = self._empty - _solid(frame.depth) > self.height
         left = stands_out & ~_covered(instances, frame.height, frame.width)
         return tuple(self._parts(left))
 
@@ -82,6 +86,11 @@ class UnexplainedForeground:
             if stats[number, cv2.CC_STAT_AREA] >= self.area and inner[inside].max() >= self.room:
                 parts.append(encode_mask(inside))
         return parts
+
+
+def _solid(depth: Depth) -> Depth:
+    """Return the depth with NaN for every hole."""
+    return np.where(np.isfinite(depth) & (depth > 0), depth, np.nan).astype(np.float32)
 
 
 def _covered(instances: Instances, height: int, width: int) -> BoolMask:
