@@ -68,7 +68,8 @@ def sentence(story: Story) -> str:
     if closed:
         deeds.append(f"closed {closed} of them")
     if story.verdicts:
-        deeds.append(f"judged {count(len(story.verdicts), 'new model')}")
+        judged = {card.challenger for card in story.verdicts}
+        deeds.append(f"judged {count(len(judged), 'new model')}")
     if done:
         deeds.append(f"brought {done} to the whole fleet")
     if held_back:
