@@ -131,6 +131,8 @@ def check_executor(executor: Executor) -> None:
     )
     assert executor.wait(job) == 5, "wait returns the result"
     assert executor.wait(job) == 5, "as often as asked"
+    executor.cancel(job)
+    assert executor.wait(job) == 5, "cancelling a job that has ended changes nothing"
     try:
         executor.wait("no-such-job")
     except NotFound:

@@ -75,13 +75,7 @@ def gate(
         InvalidInput: There is no slice, the target is not among them, or a slice's matches are
             not of the same frames.
     """
-    if not slices or (target is not None and target not in slices):
-        raise InvalidInput(
-            "slices of the gate",
-            "at least one" if target is None else f"the target {target!r} and every old slice",
-            f"{sorted(slices)}",
-            "Freeze held-back frames of what is to be learned, and evaluate every slice.",
-        )
+    _check_slices(slices, target)
     judged = []
     for name, data in slices.items():
         score = _score(name, data, margin, confidence, len(slices), seed)
@@ -89,18 +83,23 @@ def gate(
             judged.append((score, *_judge_target(score, min_gain)))
         else:
             judged.append((score, *_judge_old(score, data.floor, tolerated_drop)))
-    answers = [answer for _, answer, _ in judged]
-    if Answer.FAIL in answers:
-        answer = Answer.FAIL
-    elif Answer.INCONCLUSIVE in answers:
-        answer = Answer.INCONCLUSIVE
-    else:
-        answer = Answer.PASS
+    answers = {answer for _, answer, _ in judged}
+    answer = next(a for a in (Answer.FAIL, Answer.INCONCLUSIVE, Answer.PASS) if a in answers)
     # What decided comes first, and of that the worst.
     judged.sort(key=lambda row: (row[1] is not answer, row[0].delta))
     return Verdict(
         answer, tuple(reason for _, _, reason in judged), tuple(score for score, _, _ in judged)
     )
+
+
+def _check_slices(slices: Mapping[str, SliceData], target: str | None) -> None:
+    if not slices or (target is not None and target not in slices):
+        raise InvalidInput(
+            "slices of the gate",
+            "at least one" if target is None else f"the target {target!r} and every old slice",
+            f"{sorted(slices)}",
+            "Freeze held-back frames of what is to be learned, and evaluate every slice.",
+        )
 
 
 def _score(

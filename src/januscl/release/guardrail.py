@@ -75,9 +75,7 @@ def guardrail(
     Raises:
         InvalidInput: `margin` or `alpha` lies outside 0..1.
     """
-    for name, value in (("margin", margin), ("alpha", alpha)):
-        if not 0 < value < 1:
-            raise InvalidInput(name, "a number between 0 and 1", f"{value}", "Try 0.1.")
+    check_levels(margin, alpha)
     story = (
         f"The challenger failed {challenger.failed} of {challenger.picks} picks "
         f"({100 * challenger.rate:.1f}%), the control {control.failed} of {control.picks} "
@@ -102,6 +100,13 @@ def guardrail(
         f"Failing {100 * margin:.0f} points more often is not ruled out yet: the evidence is "
         f"{_odds(safe)} and {1 / alpha:.0f} to 1 is asked. Collect more picks.",
     )
+
+
+def check_levels(margin: float, alpha: float) -> None:
+    """Raise `InvalidInput` unless both lie between 0 and 1."""
+    for name, value in (("margin", margin), ("alpha", alpha)):
+        if not 0 < value < 1:
+            raise InvalidInput(name, "a number between 0 and 1", f"{value}", "Try 0.1.")
 
 
 def evidence_of_harm(challenger: Tally, control: Tally) -> float:

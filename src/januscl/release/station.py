@@ -5,6 +5,7 @@ from math import comb, sqrt
 from statistics import NormalDist
 
 from januscl.core import Answer, InvalidInput
+from januscl.release.guardrail import check_levels
 
 
 def station_guardrail(
@@ -44,9 +45,7 @@ def station_guardrail(
             f"{picks}",
             "Run both models on every pile of the script.",
         )
-    for name, value in (("margin", margin), ("alpha", alpha)):
-        if not 0 < value < 1:
-            raise InvalidInput(name, "a number between 0 and 1", f"{value}", "Try 0.1.")
+    check_levels(margin, alpha)
     pairs = list(zip(challenger_failed, champion_failed, strict=True))
     worse = sum(new and not old for new, old in pairs)
     better = sum(old and not new for new, old in pairs)
