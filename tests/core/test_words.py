@@ -249,7 +249,7 @@ def test_instances_whose_parts_disagree_are_refused(change, says):
 def test_an_observation_has_masks_of_its_frame_and_a_pick_of_its_instances():
     pick = Pick(0, (2.0, 2.0), Outcome.PICKED, NOON)
     assert not Observation("o1", frame(), seen(), "m", pick).pick.outcome.failed
-    with pytest.raises(InvalidInput, match=r"mask 0 of observation o1: expected size \(5, 5\)"):
+    with pytest.raises(InvalidInput, match=r"mask 0 of observation o1: expected size 5x5"):
         Observation("o1", frame(image=np.zeros((5, 5, 3), np.uint8)), seen(), "m")
     for row in (1, -1):
         with pytest.raises(InvalidInput, match=rf"an instance in 0\.\.0, found {row}"):

@@ -61,7 +61,7 @@ def test_where_masks_overlap_the_later_one_wins():
 
 
 def test_a_mask_of_another_size_is_named():
-    with pytest.raises(InvalidInput, match="mask 1: expected size 5x6, found 6x5"):
+    with pytest.raises(InvalidInput, match="mask 1 of the frame: expected size 5x6, found 6x5"):
         ids_of([encode_mask(np.ones((5, 6))), encode_mask(np.ones((6, 5)))], 5, 6)
 
 

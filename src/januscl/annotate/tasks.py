@@ -3,6 +3,7 @@
 import numpy as np
 
 from januscl.core import InvalidInput, Label, LabelTask, Observation, Taxonomy, decode_mask
+from januscl.core.masks import check_sizes
 from januscl.core.wire import digest_of
 
 
@@ -52,7 +53,7 @@ def validate_label(label: Label, size: tuple[int, int], taxonomy: Taxonomy) -> N
         mask = decode_mask(truth.masks[index])
         if not (mask & ~above).any():
             raise InvalidInput(
-                f"{thing}, mask {index}",
+                f"mask {index} of the {thing}",
                 "pixels that no later mask covers",
                 f"{truth.masks[index].area} pixels, all hidden or none",
                 "Remove it, or mend the mask that lies on it.",
@@ -62,11 +63,9 @@ def validate_label(label: Label, size: tuple[int, int], taxonomy: Taxonomy) -> N
 
 def check_size(label: Label, size: tuple[int, int]) -> None:
     """Raise `InvalidInput` when a mask of the label has not the picture's rows and columns."""
-    for index, rle in enumerate(label.truth.masks):
-        if (rle.height, rle.width) != size:
-            raise InvalidInput(
-                f"label of {label.observation} by {label.annotator}, mask {index}",
-                f"size {size[0]}x{size[1]}",
-                f"{rle.height}x{rle.width}",
-                "The label belongs to another picture, or to this one at another size.",
-            )
+    check_sizes(
+        label.truth.masks,
+        size,
+        f"the label of {label.observation} by {label.annotator}",
+        "The label belongs to another picture, or to this one at another size.",
+    )

@@ -139,6 +139,18 @@ def counts_from_text(text: str) -> NDArray[np.int64]:
     return np.asarray(counts, dtype=np.int64)
 
 
+def check_sizes(masks: Sequence[Rle], size: tuple[int, ...], thing: str, fix: str) -> None:
+    """Raise `InvalidInput` when a mask of ``thing`` has not these rows and columns."""
+    for index, rle in enumerate(masks):
+        if (rle.height, rle.width) != size:
+            raise InvalidInput(
+                f"mask {index} of {thing}",
+                f"size {size[0]}x{size[1]}",
+                f"{rle.height}x{rle.width}",
+                fix,
+            )
+
+
 def masks_of(id_map: IdMap, count: int | None = None) -> tuple[Rle, ...]:
     """Split an id map ``(H, W)`` into its masks; the k-th mask is where the map holds k + 1.
 
@@ -158,15 +170,9 @@ def id_map_of(masks: Sequence[Rle], height: int, width: int) -> IdMap:
     Raises:
         InvalidInput: A mask has another size than ``(height, width)``.
     """
+    check_sizes(masks, (height, width), "the frame", "All masks of a frame have the frame's size.")
     id_map = np.zeros((height, width), dtype=np.int32)
     for index, rle in enumerate(masks):
-        if (rle.height, rle.width) != (height, width):
-            raise InvalidInput(
-                f"mask {index}",
-                f"size {height}x{width}",
-                f"{rle.height}x{rle.width}",
-                "All masks of a frame have the frame's size.",
-            )
         id_map[decode_mask(rle)] = index + 1
     return id_map
 

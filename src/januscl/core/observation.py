@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from januscl.core.errors import InvalidInput
 from januscl.core.ids import utc
-from januscl.core.masks import Rle, box_of, decode_mask
+from januscl.core.masks import Rle, box_of, check_sizes, decode_mask
 
 Image = NDArray[np.uint8]
 Depth = NDArray[np.float32]
@@ -266,14 +266,8 @@ class Observation:
 
     def __post_init__(self) -> None:
         size = (self.frame.height, self.frame.width)
-        for index, rle in enumerate(self.instances.masks):
-            if (rle.height, rle.width) != size:
-                raise InvalidInput(
-                    f"mask {index} of observation {self.id}",
-                    f"size {size}",
-                    f"{(rle.height, rle.width)}",
-                    "Masks have the size of the frame.",
-                )
+        thing = f"observation {self.id}"
+        check_sizes(self.instances.masks, size, thing, "Masks have the size of the frame.")
         row = None if self.pick is None else self.pick.instance
         if row is not None and not 0 <= row < len(self.instances):
             raise InvalidInput(

@@ -21,6 +21,7 @@ from januscl.core import (
     decode_mask,
     encode_mask,
 )
+from januscl.core.masks import check_sizes
 
 _MEAN, _SCALE = 110.0, 60.0
 """Grey level and contrast that bring ordinary 8-bit pictures to about zero mean, unit spread."""
@@ -85,15 +86,12 @@ def check_frame(frame: LabelledFrame, known: Sequence[int]) -> None:
     """Raise `InvalidInput` unless picture, masks and labels fit each other and are known."""
     thing = f"frame {frame.id}"
     check_image(frame.image, thing)
-    size = frame.image.shape[:2]
-    for index, rle in enumerate(frame.truth.masks):
-        if (rle.height, rle.width) != size:
-            raise InvalidInput(
-                f"mask {index} of {thing}",
-                f"size {size}",
-                f"{(rle.height, rle.width)}",
-                "Masks have the size of their picture; was the picture resized after labelling?",
-            )
+    check_sizes(
+        frame.truth.masks,
+        frame.image.shape[:2],
+        thing,
+        "Masks have the size of their picture; was the picture resized after labelling?",
+    )
     unknown = sorted(set(frame.truth.labels.tolist()) - set(known))
     if unknown:
         raise InvalidInput(
