@@ -127,10 +127,10 @@ def main() -> None:
     print(f"{asked.seeds} seeds, median (range)")
     print("seconds, command to report:", spread([r["wall"] for r in runs], "{:.0f}"))
     print("peak memory of all processes, GiB:", spread([r["gib"] for r in runs]))
-    tickets = [t for r in runs for t in r["tickets"]]
-    scripted = len(demo_day().faults) * len(runs)
-    print(f"faults ticketed right: {sum(t['right'] for t in tickets)} of {scripted}")
-    print(f"tickets without a fault: {sum(not t['right'] for t in tickets)}")
+    faults = [r["faults"] for r in runs]
+    right, scripted = (sum(f[key] for f in faults) for key in ("ticketed_right", "scripted"))
+    print(f"faults ticketed right: {right} of {scripted}")
+    print("tickets without a fault:", sum(f["false_tickets"] for f in faults))
     print("fault frames in decks:", sum(r["fault_frames_in_decks"] for r in runs))
     print(
         "labels a novelty, most:",

@@ -10,7 +10,7 @@ from januscl.cli.demonstration import Demonstration
 from januscl.cli.simulated import TruePick
 from januscl.core import Novelty, Release, Stage
 from januscl.line import telling
-from januscl.line.cycle import Outcome
+from januscl.line.cycle import CycleReport
 from januscl.line.report import Fact, Mark, Story, write_report
 from januscl.sim import LATE_KINDS
 
@@ -21,11 +21,6 @@ class Period:
 
     picks: int
     failed: int
-
-    @property
-    def rate(self) -> float | None:
-        """Share that failed, 0..1; None without picks."""
-        return self.failed / self.picks if self.picks else None
 
     def __str__(self) -> str:
         return (
@@ -57,8 +52,12 @@ def account_of(demo: Demonstration, seconds: float) -> Account:
         "seed": demo.seed,
         "picks": str(period(picks, None, None, None)),
         "tickets": _tickets(demo),
+        "faults": _faults(demo),
         "fault_frames_in_decks": _fault_frames_in_decks(demo),
-        "novelties": [_novelty(demo, cycle, picks) for cycle in demo.cycles],
+        "novelties": sorted(
+            (_novelty(demo, cycle, picks) for cycle in demo.cycles),
+            key=lambda novelty: -novelty["lost_picks_a_day"][0],
+        ),
         "slices": _slices(demo),
         "bad_release": _bad(demo),
         "releases": [_release(release) for release in demo.workspace.catalogue.releases.list()],
@@ -95,15 +94,26 @@ def _tickets(demo: Demonstration) -> list[dict[str, Any]]:
     ]
 
 
+def _faults(demo: Demonstration) -> dict[str, int]:
+    scripted = {(fault.robot, fault.fault) for fault in demo.day.faults}
+    found = [(t.robot, t.cause) for t in demo.workspace.catalogue.tickets.list()]
+    return {
+        "scripted": len(scripted),
+        "ticketed_right": len(scripted & set(found)),
+        "false_tickets": sum(fault not in scripted for fault in found),
+    }
+
+
 def _fault_frames_in_decks(demo: Demonstration) -> int:
     faulty = demo.truth.faulty()
     decks = demo.workspace.catalogue.decks.list()
     return sum(item.id in faulty for deck in decks for item in deck.items)
 
 
-def _novelty(demo: Demonstration, cycle: Outcome, picks: Sequence[TruePick]) -> dict[str, Any]:
+def _novelty(demo: Demonstration, cycle: CycleReport, picks: Sequence[TruePick]) -> dict[str, Any]:
     novelty = cycle.novelty
     since = fleet_since(demo, novelty)
+    opened = cycle.release.opened if cycle.release else None
     kind = novelty.name if novelty.name in LATE_KINDS else None
     part, judge = demo.workspace.catalogue.slices.get(cycle.slice), demo.line.judge
     before, after = (
@@ -122,7 +132,8 @@ def _novelty(demo: Demonstration, cycle: Outcome, picks: Sequence[TruePick]) -> 
         "kind_ap_after": judge.kind_ap(cycle.challenger.id, part, novelty.kind),
         "gate": cycle.verdict.answer,
         "release": cycle.release.stage if cycle.release else None,
-        "failed_before": _rate(picks, kind, None, since),
+        "failed_before": _rate(picks, kind, None, opened),
+        "failed_during": _rate(picks, kind, opened, since) if opened else None,
         "failed_after": _rate(picks, kind, since, None) if since else None,
     }
 
@@ -201,8 +212,8 @@ def _lines(facts: dict[str, Any]) -> tuple[str, ...]:
         if novelty["failed_after"]:
             was, now = novelty["failed_before"], novelty["failed_after"]
             lines.append(
-                f"         failed picks on it: {was['failed']} of {was['picks']} before the fleet "
-                f"had it, {now['failed']} of {now['picks']} after."
+                f"         picks that worked on it: {_worked(was)} before its release, "
+                f"{_worked(novelty['failed_during'])} during, {_worked(now)} after."
             )
     for name, ap in facts["slices"].items():
         lines.append(
@@ -217,9 +228,20 @@ def _lines(facts: dict[str, Any]) -> tuple[str, ...]:
         lines.append(f"Release  {release['model']}: {stages}: {release['stage']}.")
     bad = facts["bad_release"]
     if bad:
-        lines.append(f"Refused  {bad['model']}, mislabelled and without replay: {bad['reason']}")
+        end = "REACHED THE FLEET" if bad["in_fleet"] else "never reached the fleet"
+        lines.append(
+            f"Bad      {bad['model']}, mislabelled and without replay: gate {bad['gate']}; "
+            f"it {end}. {bad['reason']}"
+        )
     lines.append(f"Took {facts['seconds']:.0f} s.")
     return tuple(lines)
+
+
+def _worked(counted: dict[str, int] | None) -> str:
+    if not counted or not counted["picks"]:
+        return "none"
+    worked = counted["picks"] - counted["failed"]
+    return f"{worked} of {counted['picks']} ({100 * worked / counted['picks']:.0f}%)"
 
 
 def _story(demo: Demonstration, facts: dict[str, Any], lines: Sequence[str]) -> Story:
@@ -229,7 +251,7 @@ def _story(demo: Demonstration, facts: dict[str, Any], lines: Sequence[str]) -> 
     models = [(demo.factory.id, "factory")]
     models += [(c.challenger.id, f"after {c.novelty.name}") for c in demo.cycles]
     if demo.bad is not None:
-        models.append((demo.bad[0].id, "mislabelled, refused"))
+        models.append((demo.bad[0].id, "mislabelled"))
     return Story(
         title="A day at a simulated site",
         subtitle=f"{len(demo.day.cells) - 1} robots on two lines and a test station, "
@@ -265,10 +287,11 @@ def _world(demo: Demonstration) -> list[Mark]:
 
 
 def _tiles(facts: dict[str, Any]) -> tuple[Fact, ...]:
-    right = sum(ticket["right"] for ticket in facts["tickets"])
+    faults = facts["faults"]
     tiles = [
-        Fact("Faults ticketed", f"{right} of {len(facts['tickets'])} right", "cause and camera",
-             right == len(facts["tickets"])),
+        Fact("Faults ticketed", f"{faults['ticketed_right']} of {faults['scripted']}",
+             f"right cause and camera; {faults['false_tickets']} false",
+             faults["ticketed_right"] == faults["scripted"] and not faults["false_tickets"]),
         Fact("Fault frames learned from", str(facts["fault_frames_in_decks"]), "quarantined",
              facts["fault_frames_in_decks"] == 0),
         Fact("Labels asked for", str(facts["labels"]), f"{len(facts['novelties'])} novelties"),
@@ -287,7 +310,12 @@ def _tiles(facts: dict[str, Any]) -> tuple[Fact, ...]:
     bad = facts["bad_release"]
     if bad:
         tiles.append(
-            Fact("Bad challenger", "held back", f"gate: {bad['gate']}", not bad["in_fleet"])
+            Fact(
+                "Bad challenger",
+                "in the fleet" if bad["in_fleet"] else "held back",
+                f"gate: {bad['gate']}",
+                not bad["in_fleet"],
+            )
         )
     return tuple(tiles)
 

@@ -16,7 +16,7 @@ from januscl.core import (
     Verdict,
 )
 from januscl.decks import Recipe, build_deck, freeze_slice
-from januscl.line.cycle import Outcome, World
+from januscl.line.cycle import CycleReport, World
 from januscl.line.fleet import work
 from januscl.line.keeping import keep_labelled, load_labelled
 from januscl.line.line import Line
@@ -73,7 +73,7 @@ class Demonstration:
             on_ticket=self._call_technicians,
         )
         self.truth.recorder = self.line
-        self.cycles: list[Outcome] = []
+        self.cycles: list[CycleReport] = []
         self.bad: tuple[ModelVersion, Verdict] | None = None
 
     def run(self) -> None:
@@ -134,7 +134,7 @@ class Demonstration:
         )
         return rollout.run(challenger, champion, novelty)
 
-    def _try_bad_challenger(self, after: Outcome) -> tuple[ModelVersion, Verdict]:
+    def _try_bad_challenger(self, after: CycleReport) -> tuple[ModelVersion, Verdict]:
         """Bring a challenger as a careless colleague would: mislabelled data and no replay."""
         self._show(self.site.fleet.tick, "a careless challenger")
         fresh = [item for item in after.deck.items if item.source != "replay"]

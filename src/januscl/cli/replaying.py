@@ -21,7 +21,7 @@ from januscl.core import (
     Slice,
 )
 from januscl.decks import Recipe, build_deck, freeze_slice
-from januscl.line.cycle import Outcome, World
+from januscl.line.cycle import CycleReport, World
 from januscl.line.keeping import keep_labelled
 from januscl.line.line import Line
 from januscl.line.policy import Collecting, Learning, Policy, Watching
@@ -111,7 +111,7 @@ class Replay:
                 learning=Learning(threads=budget.threads, seed=seed),
             ),
         )
-        self.cycles: list[Outcome] = []
+        self.cycles: list[CycleReport] = []
         self.start = self.line.adopt(
             CompactModel(base.network, base.taxonomy, base.rows, self.input_px), {"name": "base"}
         )

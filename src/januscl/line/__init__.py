@@ -9,20 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from januscl.line.cycle import Cycle, Outcome, World
+    from januscl.line.cycle import Cycle, CycleReport, World
     from januscl.line.fleet import Fleet, Recorder, attempt, work
     from januscl.line.line import Line
     from januscl.line.policy import Collecting, Learning, Policy, Releasing, Watching
     from januscl.line.rollout import Rollout
 
 __all__ = [
-    "Collecting", "Cycle", "Fleet", "Learning", "Line", "Outcome", "Policy", "Recorder",
+    "Collecting", "Cycle", "CycleReport", "Fleet", "Learning", "Line", "Policy", "Recorder",
     "Releasing", "Rollout", "Watching", "World", "attempt", "work",
 ]  # fmt: skip
 
 _HOME = {
     "Collecting": "policy", "Cycle": "cycle", "Fleet": "fleet", "Learning": "policy",
-    "Line": "line", "Outcome": "cycle", "Policy": "policy", "Recorder": "fleet",
+    "Line": "line", "CycleReport": "cycle", "Policy": "policy", "Recorder": "fleet",
     "Releasing": "policy", "Rollout": "rollout", "Watching": "policy", "World": "cycle",
     "attempt": "fleet", "work": "fleet",
 }  # fmt: skip

@@ -39,6 +39,8 @@ from januscl.train.settings import Settings
 
 _TEMPERED = (0.7, 0.5)
 """Shares of what was learned that are tried in turn while the gate finds too much forgotten."""
+_CONFIDENCE = 1 - 0.1 / (1 + len(_TEMPERED))
+"""Of each look of the gate, so that all looks together err as seldom as one at 90%."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class World:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CycleReport:
     """What one cycle came to.
 
     Attributes:
@@ -117,7 +119,7 @@ class Cycle:
         self._executor, self.policy = executor, policy
         self._world = world
 
-    def run(self, novelty: Novelty) -> Outcome:
+    def run(self, novelty: Novelty) -> CycleReport:
         """Label, build, train, judge, release; then close the novelty, or keep it open.
 
         Raises:
@@ -128,6 +130,8 @@ class Cycle:
         labels = self.label(novelty, frames)
         novelty = self._ledger.christen(novelty.id, labels, self._taxonomy)
         learned, kept_back = self.split(novelty, frames, labels)
+        if not learned or not any(self._shows_something(item) for item in kept_back):
+            raise self._too_few(novelty)
         part = self.freeze(novelty, kept_back)
         deck = self.build(novelty, learned)
         challenger = self.train(deck)
@@ -140,7 +144,9 @@ class Cycle:
             verdict = self.judge(challenger, champion, part.name)
         release = self.release(challenger, champion, novelty, verdict)
         closed = self.conclude(novelty, verdict, release)
-        return Outcome(closed, len(labels), deck, challenger, champion, part.name, verdict, release)
+        return CycleReport(
+            closed, len(labels), deck, challenger, champion, part.name, verdict, release
+        )
 
     def label(self, novelty: Novelty, frames: Sequence[Observation]) -> list[Label]:
         """Have the frames labelled; what comes back wrong is rejected with its reason."""
@@ -165,6 +171,7 @@ class Cycle:
                 tx.label_tasks.done(task.id)
             labels.append(label)
         if not labels:
+            self._ledger.move(novelty.id, NoveltyState.COLLECTING, self._world.clock())
             raise Conflict(
                 f"novelty {novelty.name}: none of {len(tasks)} frames was labelled; its tasks wait"
             )
@@ -190,6 +197,17 @@ class Cycle:
         return (
             tuple(item for item in items if item.id not in back),
             tuple(item for item in items if item.id in back),
+        )
+
+    def _shows_something(self, item: DeckItem) -> bool:
+        return bool(self._workspace.get_json(item.label)["labels"])
+
+    def _too_few(self, novelty: Novelty) -> Conflict:
+        """Return the error for labels of which none can teach, or none can judge."""
+        self._ledger.move(novelty.id, NoveltyState.COLLECTING, self._world.clock())
+        return Conflict(
+            f"novelty {novelty.name}: its labels leave nothing to learn from, or no package to "
+            "judge by; it goes on collecting frames"
         )
 
     def freeze(self, novelty: Novelty, items: Sequence[DeckItem]) -> Slice:
@@ -283,6 +301,7 @@ class Cycle:
             self._catalogue.slices.list(),
             target,
             self.policy.learning.seed,
+            _CONFIDENCE,
         )
         self._catalogue.verdicts.add(challenger.id, champion, verdict, self._world.clock())
         self._record(f"gate.{verdict.answer}", challenger.id, {"reasons": list(verdict.reasons)})

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from januscl.core import Cell, Frame, Instances, Outcome, Pick, Robot, SegmentationModel
+from januscl.core import Cell, Frame, Instances, Pick, Robot, SegmentationModel
 from januscl.picking import choose_pick
 
 
@@ -98,8 +98,3 @@ def attempt(robot: Robot, frame: Frame, instances: Instances, at: datetime) -> P
         return Pick(None, None, outcome, at)
     instance, point = choice
     return Pick(instance, point, robot.attempt(instances, instance, point), at)
-
-
-def failed(picks: Sequence[Outcome]) -> int:
-    """Count the attempts that did not end with the package picked."""
-    return sum(outcome.failed for outcome in picks)

@@ -67,7 +67,13 @@ class Judge:
         return scores.ap if kind is None or kind not in scores.kinds else scores.kinds[kind].ap
 
     def verdict(
-        self, challenger: str, champion: str, slices: Iterable[Slice], target: str | None, seed: int
+        self,
+        challenger: str,
+        champion: str,
+        slices: Iterable[Slice],
+        target: str | None,
+        seed: int,
+        confidence: float = 0.9,
     ) -> Verdict:
         """Compare a challenger with the champion on every slice; see `januscl.evaluate.gate`.
 
@@ -83,7 +89,7 @@ class Judge:
             )
             for part in slices
         }
-        return gate(data, target=target, seed=seed)
+        return gate(data, target=target, seed=seed, confidence=confidence)
 
     def _ancestors(self, model: str) -> list[str]:
         """Return the model and all that it was trained from, which were champions in their time."""

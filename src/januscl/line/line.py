@@ -24,8 +24,9 @@ from januscl.core import (
     Taxonomy,
     Ticket,
 )
-from januscl.line.cycle import Cycle, Outcome, World
+from januscl.line.cycle import Cycle, CycleReport, World
 from januscl.line.judging import Judge
+from januscl.line.keeping import load_labelled
 from januscl.line.novelties import NoveltyLedger
 from januscl.line.observer import Observer
 from januscl.line.policy import Policy
@@ -35,6 +36,8 @@ from januscl.store import Workspace
 from januscl.train import CompactModel, factory_model
 
 _ORDINARY = 60
+_HISTORY = 200
+_ENOUGH = 400
 
 
 class Waiting:
@@ -109,15 +112,26 @@ class Line:
         folder: Path | str,
         cells: Sequence[Cell],
         annotator: Annotator | None = None,
+        taxonomy: Taxonomy | None = None,
+        world: World | None = None,
+        *,
         policy: Policy | None = None,
+        picks_a_day: float = 10_000.0,
     ) -> Self:
         """Open a line over a folder, with the shipped model as champion the first time.
+
+        What was learned of cameras and novelties lives in memory: after a restart a camera warms
+        up anew, and novelties that were not closed are found again.
 
         Args:
             folder: A workspace, or where one is to be made.
             cells: The fleet.
-            annotator: Gives labels; without one, label tasks wait.
+            annotator: Gives labels; without one, novelties wait in their campaigns.
+            taxonomy: The kinds that the annotator may name; the model's own when omitted.
+            world: The time and the way of a challenger to the fleet; without one the time is now,
+                and a challenger that passes the gate becomes the champion.
             policy: All settings.
+            picks_a_day: Attempts a day in the whole fleet, for the cost of a novelty.
         """
         workspace = Workspace.open(folder)
         model = factory_model()
@@ -125,9 +139,10 @@ class Line:
             workspace,
             cells,
             annotator or Waiting(),
-            model.taxonomy,
-            World(lambda: datetime.now(UTC)),
+            taxonomy or model.taxonomy,
+            world or World(lambda: datetime.now(UTC)),
             policy,
+            picks_a_day=picks_a_day,
         )
         if "champion" not in workspace.catalogue.aliases.list():
             line.adopt(model, {"name": "factory"})
@@ -172,7 +187,7 @@ class Line:
         """Return the novelties whose campaign has its frames, the costliest first."""
         return self.ledger.ready()
 
-    def learn(self, novelty: Novelty) -> Outcome:
+    def learn(self, novelty: Novelty) -> CycleReport:
         """Take a novelty through labels, training, gate and release; see `Cycle.run`."""
         before = self.champion
         outcome = self.cycle.run(novelty)
@@ -204,8 +219,20 @@ class Line:
             replace(kept, instances=instances, model=model, pick=None)
             for kept, instances in zip(ordinary, seen, strict=True)
         ]
+        if sum(len(seen.instances) for seen in known) < _ENOUGH:
+            known += self._history(model)
         with suppress(InvalidInput):  # too little on the slices: it is learned at work
             self.observer.learn_model(model, known)
+
+    def _history(self, model: str) -> list[Observation]:
+        """Return some of what the fleet's models learned from, as a model sees it."""
+        frames = load_labelled(self.workspace, self.cycle.history()[:_HISTORY])
+        seen = self.shelf.load(model).predict([frame.image for frame in frames])
+        at = self._world.clock()
+        return [
+            Observation(frame.id, Frame(frame.image, "history", "history", at), instances, model)
+            for frame, instances in zip(frames, seen, strict=True)
+        ]
 
     def _ordinary(self) -> list[Observation]:
         """Return the latest observations that were kept without being an event."""

@@ -101,6 +101,8 @@ class NoveltyLedger:
             if waits and novelty.cost.expected >= self._policy.min_cost:
                 novelty = self.move(novelty.id, NoveltyState.COLLECTING, at)
                 self._open_campaign(novelty, at)
+            elif novelty.state is NoveltyState.COLLECTING:
+                novelty = self._end_campaign(novelty, at)
             self._catalogue.novelties.put(novelty)
 
     def ready(self) -> list[Novelty]:
@@ -119,6 +121,13 @@ class NoveltyLedger:
         opened = self._catalogue.campaigns.list(novelty.id)[-1].opened
         waited = novelty.last_seen - opened >= timedelta(hours=self._policy.patience)
         return self._policy.least if waited else self._policy.frames
+
+    def _end_campaign(self, novelty: Novelty, at: datetime) -> Novelty:
+        """Give up a campaign that has expired: what comes so seldom costs too little."""
+        expires = self._catalogue.campaigns.list(novelty.id)[-1].expires
+        if at < expires or novelty.state is not NoveltyState.COLLECTING:
+            return novelty
+        return self.move(novelty.id, NoveltyState.DISMISSED, at)
 
     def collecting(self) -> list[Novelty]:
         """Return the novelties with an open campaign, the costliest first."""

@@ -12,13 +12,11 @@ class Watching:
         reference_frames: Healthy frames of a camera before it is watched.
         ordinary_share: Share of ordinary frames whose pixels are kept, which keeps calibration
             honest.
-        cluster_every: Picks between two looks for new novelties.
     """
 
     cameras: bool = True
     reference_frames: int = 30
     ordinary_share: float = 0.1
-    cluster_every: int = 20
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Collecting:
         min_cost: Expected lost picks a day from which a novelty is worth a campaign.
         patience: Hours after which a campaign makes do with `least` frames.
         least: Frames without which nothing can be learned.
-        hours: After which a campaign ends.
+        hours: After which a campaign that never had its frames is given up.
     """
 
     frames: int = 60

@@ -27,6 +27,7 @@ from januscl.release import (
 from januscl.store import Workspace
 
 _PICKS_A_PILE = 3
+_STATION_ALPHA = 0.2
 
 
 class Rollout:
@@ -34,7 +35,7 @@ class Rollout:
 
     Args:
         workspace: Holds releases, observations and the champion's alias.
-        fleet: The robots. **Moves hardware**: the station's robot, through `station`.
+        fleet: The robots. **Moves hardware**: the station's robot.
         load: Returns the model of an id.
         let_work: Lets the production robots make a number of attempts each.
         policy: Picks, margins and lines.
@@ -53,6 +54,7 @@ class Rollout:
         self._load = load
         self._let_work = let_work
         self._policy = policy
+        self._station: dict[str, list[bool]] = {}
 
     def run(self, challenger: ModelVersion, champion: str, novelty: str | None) -> Release:
         """Release a challenger and return the release as it ended."""
@@ -65,11 +67,12 @@ class Rollout:
             novelty=novelty,
         )
         self._keep(release, "release.opened")
+        self._station = {release.model: [], release.champion: []}
         looks = 0
         since = self._fleet.now
         while release.stage in (Stage.STATION, Stage.BETA, Stage.FLEET):
             report = (
-                self.station(release)
+                self._try_at_station(release)
                 if release.stage is Stage.STATION
                 else self._live(release, since)
             )
@@ -80,23 +83,29 @@ class Rollout:
             if release.stage is not before:
                 looks, since = 0, self._fleet.now
             self._keep(release, f"release.{report.answer}")
-        if release.stage is Stage.DONE:
-            self._workspace.catalogue.aliases.set("champion", challenger.id)
         return release
 
-    def station(self, release: Release) -> StageReport:
-        """Let both models pick from the same scripted piles. **Moves the station's robot.**"""
+    def _try_at_station(self, release: Release) -> StageReport:
+        """Let both models pick from the same scripted piles. **Moves the station's robot.**
+
+        A further look goes on with further piles; all picks count.
+        """
         robot = self._fleet.robot(next(c.robot for c in self._fleet.cells if c.station))
-        failed: dict[str, list[bool]] = {release.model: [], release.champion: []}
+        failed = self._station
         for model, picks in failed.items():
-            for number in range(self._policy.station_picks):
+            begun = len(picks)
+            for number in range(begun, begun + self._policy.station_picks):
                 if number % _PICKS_A_PILE == 0:
                     self._fleet.load_station(number // _PICKS_A_PILE)
                 frame = robot.look()
                 instances = self._load(model).predict([frame.image])[0]
                 picks.append(attempt(robot, frame, instances, self._fleet.now).outcome.failed)
         answer, reasons = station_guardrail(
-            failed[release.model], failed[release.champion], margin=2 * self._policy.margin
+            failed[release.model],
+            failed[release.champion],
+            margin=2 * self._policy.margin,
+            # The script may be lengthened after a look, so each look gets its part of the error.
+            alpha=_STATION_ALPHA / self._policy.max_looks,
         )
         return _report(
             Stage.STATION,
@@ -154,6 +163,8 @@ class Rollout:
     def _keep(self, release: Release, action: str) -> None:
         with self._workspace.catalogue.transaction() as tx:
             tx.releases.put(release)
+            if release.stage is Stage.DONE:
+                tx.aliases.set("champion", release.model)
             reasons = release.reports[-1].reasons if release.reports else ()
             tx.audit.record(
                 "line",
