@@ -120,7 +120,8 @@ class NoveltyLedger:
         """Return how many frames a campaign needs: its quota, and fewer once it has waited."""
         opened = self._catalogue.campaigns.list(novelty.id)[-1].opened
         waited = novelty.last_seen - opened >= timedelta(hours=self._policy.patience)
-        return self._policy.least if waited else self._policy.frames
+        quota = self._policy.frames
+        return min(self._policy.least, quota) if waited else quota
 
     def _end_campaign(self, novelty: Novelty, at: datetime) -> Novelty:
         """Give up a campaign that has expired: what comes so seldom costs too little."""
