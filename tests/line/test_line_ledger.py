@@ -68,7 +68,7 @@ def test_a_novelty_moves_forward_and_each_move_is_audited(shift):
 
 def test_the_name_is_the_kind_that_most_labels_say(tmp_path, untrained):
     shift = Shift(tmp_path / "w", untrained)
-    shift.triangles_arrive(14)
+    shift.triangles_arrive(16)
     (novelty,) = shift.line.ledger.collecting()
     frames = shift.line.ledger.choose(novelty.id, 12)
     labels = []
