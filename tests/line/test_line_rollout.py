@@ -257,3 +257,43 @@ def test_a_model_that_is_not_there_is_refused_before_a_robot_moves(site):
 
 def test_the_scripted_robot_keeps_the_contract_of_a_robot():
     check_robot(ScriptedFleet({1: 0.0}, {1: 0.0}).robot("robot-a"))
+
+
+def test_a_fleet_without_harm_in_so_many_looks_has_taken_a_challenger_in(site):
+    policy = Releasing(stage_picks=12, max_looks=12, fleet_looks=3, margin=0.2)
+    site = site({1: 0.0, 2: 0.0}, policy=policy)
+    release = site.release()
+    assert release.stage is Stage.DONE, release.reports
+    fleet = [report for report in release.reports if report.stage is Stage.FLEET]
+    assert [report.answer for report in fleet] == [
+        Answer.INCONCLUSIVE,
+        Answer.INCONCLUSIVE,
+        Answer.PASS,
+    ]
+    assert fleet[-1].challenger_picks < 40, "too few to rule harm out by themselves"
+    assert "No harm was seen in the fleet" in fleet[-1].reasons[-1]
+    assert site.catalogue.aliases.get("champion") == CHALLENGER
+
+
+def test_the_fleets_control_is_what_the_champion_picked_since_the_release_opened(site):
+    site = site({1: 0.0, 2: 0.0}, policy=Releasing(stage_picks=12, max_looks=12, margin=0.2))
+    release = site.release()
+    fleet = [report for report in release.reports if report.stage is Stage.FLEET]
+    since = site.rollout.tally(CELLS[:4], CHAMPION, release.opened).picks
+    assert {report.control_picks for report in fleet} == {since}
+    assert 40 <= since < site.rollout.tally(CELLS[:4], CHAMPION, None).picks - 50, (
+        "not those before"
+    )
+
+
+def test_harm_that_shows_at_a_later_look_at_the_fleet_is_rolled_back(site):
+    policy = Releasing(stage_picks=12, max_looks=12, fleet_looks=12, margin=0.2)
+    site = site({1: 0.05, 2: 0.05}, station={1: 0.0, 2: 0.0}, policy=policy)
+    worse = {1: 0.05, 2: 0.7}
+    site.fleet.robot("robot-c")._rates = site.fleet.robot("robot-d")._rates = worse
+    release = site.release()
+    assert release.stage is Stage.ROLLED_BACK, release.reports
+    fleet = [answer for stage, answer in stages(release) if stage is Stage.FLEET]
+    assert fleet[-1] is Answer.FAIL
+    assert 1 < len(fleet) < 12
+    assert set(site.runs().values()) == {CHAMPION}
