@@ -46,7 +46,8 @@ def test_copies_of_one_photograph_are_never_in_two_parts(tmp_path, scattered):
     assert not held & (stream | history)
     assert not stream & history
     sizes = [len(photographs.history), len(photographs.stream), len(photographs.held_back)]
-    assert sum(sizes) == 60
+    assert sizes[1] == len(stream) == 12, "of copies the fleet sees one"
+    assert sum(sizes) == 60 - 2 * len(stream), "and nothing else is left out"
     assert sizes[0] == 12, "a quarter of what is not held back"
     assert sizes[2] == 12, "every fifth photograph"
 
