@@ -137,10 +137,11 @@ class Cycle:
         challenger = self.train(deck)
         champion = self._catalogue.aliases.get("champion")
         verdict = self.judge(challenger, champion, part.name)
+        trained = challenger
         for share in _TEMPERED:
             if verdict.answer is Answer.PASS or not _learned(verdict, part.name):
                 break
-            challenger = self.temper(challenger, champion, share)
+            challenger = self.temper(trained, champion, share)
             verdict = self.judge(challenger, champion, part.name)
         release = self.release(challenger, champion, novelty, verdict)
         closed = self.conclude(novelty, verdict, release)
