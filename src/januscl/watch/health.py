@@ -153,7 +153,7 @@ class CameraHealth:
             "over_exposed": 100 * max(0.0, float(np.exp(gain)) - 1, r.saturated),
             "camera_knocked": r.shift if usual.steady else 0.0,
             "noisy_sensor": r.noise / usual.noise,
-            "defocus": 100 * max(0.0, 1 - r.sharpness / usual.sharpness),
+            "defocus": 100 * max(0.0, 1 - r.sharpness / max(usual.sharpness, 1e-9)),
             "colour_cast": 100 * float(np.abs(np.expm1(cast)).max()),
             "dirty_lens": 100 * self._patch[0] if usual.steady else 0.0,
         }
