@@ -130,7 +130,8 @@ class Replay:
             for novelty in self.line.ledger.ready():
                 self._learn(novelty, number)
         for novelty in self.line.ledger.collecting():
-            if self.line.ledger.waiting(novelty.id) >= WARM_UP:
+            ledger = self.line.ledger
+            if min(ledger.waiting(novelty.id), ledger.left(novelty.id)) >= WARM_UP:
                 self._learn(novelty, len(stream))
 
     def _quota(self) -> int:

@@ -50,6 +50,7 @@ class NoveltyLedger:
         self._first: NoveltyDesk | None = None
         self._strangeness: dict[str, float] = {}
         self._labelled: set[str] = set()
+        self._spent: Counter[str] = Counter()
         self._reports = 0
 
     def know(self, model: str, ordinary: NDArray[np.floating]) -> None:
@@ -113,8 +114,13 @@ class NoveltyLedger:
         return [
             novelty
             for novelty in self.collecting()
-            if self.waiting(novelty.id) >= self._enough(novelty)
+            if self.left(novelty.id) >= min(self._policy.least, self._policy.frames)
+            and self.waiting(novelty.id) >= min(self._enough(novelty), self.left(novelty.id))
         ]
+
+    def left(self, novelty: str) -> int:
+        """Return how many more labels a novelty may cost, over all its campaigns."""
+        return self._policy.frames - self._spent[novelty]
 
     def _enough(self, novelty: Novelty) -> int:
         """Return how many frames a campaign needs: its quota, and fewer once it has waited."""
@@ -141,12 +147,16 @@ class NoveltyLedger:
 
     def choose(self, novelty: str, quota: int) -> list[Observation]:
         """Return the frames of a novelty that teach most, pixels included, and mark them taken."""
+        quota = min(quota, self.left(novelty))
+        if quota <= 0:
+            return []
         candidates = self._candidates(novelty)
         chosen = choose_frames(candidates, quota, self._seed)
         if len(chosen) < quota:
             rest = [c.observation for c in candidates if c.observation not in set(chosen)]
             chosen += rest[: quota - len(chosen)]
         self._labelled |= set(chosen)
+        self._spent[novelty] += len(chosen)
         members = [(s.observation, s.instance) for s in self._desk.members(novelty)]
         self._catalogue.novelties.assign(novelty, members)
         for campaign in self._catalogue.campaigns.list(novelty)[-1:]:
