@@ -3,7 +3,6 @@
 import inspect
 import subprocess
 import sys
-import time
 from importlib import import_module
 from pathlib import Path
 
@@ -70,17 +69,20 @@ def test_a_name_that_is_not_there_is_an_attribute_error(name):
 
 @pytest.mark.parametrize("name", ["januscl", "januscl.edge", "januscl.core"])
 def test_what_runs_on_a_robot_is_imported_in_under_a_third_of_a_second(name):
-    program = f"import {name}, sys; print(*sys.modules)"
-    best = 10.0
-    for _ in range(3):
-        began = time.perf_counter()
-        result = subprocess.run(
+    # numpy, which any robot has, is the clock: on a busy machine both take longer alike.
+    program = (
+        "import time, sys; a = time.process_time(); import numpy; b = time.process_time(); "
+        f"import {name}; c = time.process_time(); print(b - a, c - a, *sys.modules)"
+    )
+    runs = [
+        subprocess.run(
             [sys.executable, "-c", program], capture_output=True, text=True, check=True
-        )
-        best = min(best, time.perf_counter() - began)
-    loaded = set(result.stdout.split())
-    assert not loaded & {"torch", "torchvision", "cv2", "sklearn", "sqlalchemy", "mujoco"}
-    assert best < 0.3
+        ).stdout.split()
+        for _ in range(5)
+    ]
+    assert not set(runs[0]) & {"torch", "torchvision", "cv2", "sklearn", "sqlalchemy", "mujoco"}
+    numpy, ours = (min(float(run[column]) for run in runs) for column in (0, 1))
+    assert ours < 0.3 * max(1.0, numpy / 0.1)
 
 
 @pytest.mark.parametrize("name", [name for name in PUBLIC if name != "januscl.picking"])
