@@ -25,7 +25,7 @@ def demo(
     """Run a simulated fleet through one compressed day and write report.html.
 
     Cameras fail, black bags and holiday boxes arrive. What happens then is decided by Janus, not
-    by the script: tickets, novelties, labels, training, gate, release. Takes about five minutes.
+    by the script: tickets, novelties, labels, training, gate, release. Takes about six minutes.
     """
     from januscl.sim import demo_day, read_day
 
