@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +86,6 @@ class Observer:
         self._watched = self._working if policy.cameras else []
         self._pending: dict[str, tuple[Observation, list[Signal], Signal | None]] = {}
         self._well: dict[str, Observation] = {}
-        self.now: datetime | None = None
         for cell in cells:
             workspace.catalogue.cells.put(cell)
 
@@ -95,7 +93,6 @@ class Observer:
         """Take in a frame and what a model saw in it; return the observation's id."""
         id = new_id(frame.at, self._rng.bytes(10))
         observation = self._with_unexplained(Observation(id, frame, instances, model))
-        self.now = frame.at
         signals = self._signals(observation)
         cause = main_cause([s for s in signals if s.watcher.startswith("camera.")])
         ordinary = bool(self._rng.random() < self._policy.ordinary_share)
@@ -129,10 +126,6 @@ class Observer:
                 self._workspace.keep(seen)
             self._workspace.catalogue.events.add(event)
         self._on_report(seen, event)
-
-    def quarantined(self, observation: Observation) -> bool:
-        """Say whether a frame must be kept out of training, or may yet turn out so."""
-        return bool(self._desk.quarantines(observation.frame.camera, observation.frame.at))
 
     def learn_model(self, model: str, known: Sequence[Observation]) -> None:
         """Learn what the known kinds look like to a model before it is watched at work.
