@@ -1,5 +1,6 @@
 import json
 import re
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -326,14 +327,21 @@ def test_an_export_that_cannot_be_right_is_refused_and_the_older_file_stays(tmp_
     assert path.read_bytes() == before
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_full_disk_leaves_the_older_export_as_it_was(tmp_path):
+@pytest.mark.parametrize("pictures_fit", [False, True])
+def test_a_full_disk_leaves_the_older_export_as_it_was(tmp_path, pictures_fit):
     path = tmp_path / "annotations.json"
     write_coco(path, frames(), KINDS)
     before = path.read_bytes()
-    (tmp_path / "annotations.json.part").symlink_to("/dev/full")
-    with pytest.raises(StorageFull, match=r"no room to write .*annotations\.json; free some space"):
-        write_coco(path, frames(), KINDS)
+    largest = max(file.stat().st_size for file in (tmp_path / "images").iterdir())
+    assert 20 < largest < len(before)
+    room = largest if pictures_fit else 20
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        with pytest.raises(StorageFull, match=r"no room to write .*annotations\.json; .* intact"):
+            write_coco(path, frames(), KINDS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert path.read_bytes() == before
 
 

@@ -183,7 +183,7 @@ def test_a_full_disk_leaves_the_report_before_it_untouched(tmp_path, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", full)
-    with pytest.raises(StorageFull, match="free some space"):
+    with pytest.raises(StorageFull, match="Free some space"):
         write_report(replay_story(), path)
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
     assert path.read_text() == "yesterday"

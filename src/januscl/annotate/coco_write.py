@@ -1,14 +1,13 @@
 """COCO out: every mask as run lengths, so that reading it again gives the same pixels."""
 
-import errno
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from januscl.core import InvalidInput, LabelledFrame, StorageFull, Taxonomy
+from januscl.core import InvalidInput, LabelledFrame, Taxonomy
+from januscl.core.files import room_for, write_atomically
 from januscl.core.pictures import encode_png
 from januscl.core.wire import rle_to_json
 
@@ -30,30 +29,20 @@ def write_coco(path: Path, frames: Iterable[LabelledFrame], taxonomy: Taxonomy) 
             empty, or an id stands twice.
         StorageFull: There is no room; an older file is as it was.
     """
-    part = path.with_name(path.name + ".part")
-    try:
+    with room_for(path):
         (path.parent / "images").mkdir(parents=True, exist_ok=True)
         images, annotations = _entries(path.parent, frames, taxonomy)
-        document = {
-            "info": {"description": "Janus"},
-            "images": images,
-            "annotations": annotations,
-            "categories": [
-                {"id": k.id, "name": k.name, "supercategory": "package", "shape": k.shape,
-                 "retired": k.retired}
-                for k in taxonomy
-            ],
-        }  # fmt: skip
-        with part.open("w", encoding="utf-8") as file:
-            json.dump(document, file, allow_nan=False)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        if error.errno != errno.ENOSPC:
-            raise
-        raise StorageFull(f"no room to write {path}; free some space and export again") from error
+    document = {
+        "info": {"description": "Janus"},
+        "images": images,
+        "annotations": annotations,
+        "categories": [
+            {"id": k.id, "name": k.name, "supercategory": "package", "shape": k.shape,
+             "retired": k.retired}
+            for k in taxonomy
+        ],
+    }  # fmt: skip
+    write_atomically(path, json.dumps(document, allow_nan=False).encode())
     return len(images)
 
 

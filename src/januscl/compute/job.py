@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from januscl.compute.files import write_whole
 from januscl.compute.progress import listening
 from januscl.compute.work import resolve
+from januscl.core.files import write_atomically
 from januscl.core.wire import canonical
 
 
@@ -34,9 +34,9 @@ def run(folder: Path) -> bool:
             # What went wrong in detail goes to the log, whose end the waiting side shows.
             sys.excepthook(type(error), error, error.__traceback__)
             message = f"{type(error).__name__}: {error}"
-            write_whole(folder / "result.json", canonical({"error": message}))
+            write_atomically(folder / "result.json", canonical({"error": message}))
             return False
-    write_whole(folder / "result.json", result)
+    write_atomically(folder / "result.json", result)
     return True
 
 
@@ -45,7 +45,7 @@ def main() -> int:
     folder, lock = Path(sys.argv[1]), int(sys.argv[2])
     # A program that the work starts must not keep the lock when the job has ended.
     os.set_inheritable(lock, False)
-    write_whole(folder / "pid", str(os.getpid()).encode())
+    write_atomically(folder / "pid", str(os.getpid()).encode())
     return 0 if run(folder) else 1
 
 

@@ -12,10 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from januscl.compute.files import locked, room_for, try_lock, write_whole
+from januscl.compute.locks import locked, try_lock
 from januscl.compute.progress import Progress
 from januscl.compute.work import check_work, job_of, other_work
 from januscl.core import JobFailed, NotFound
+from januscl.core.files import room_for, write_atomically
 from januscl.core.wire import canonical
 
 _GRACE_SECONDS = 5.0
@@ -118,7 +119,9 @@ class LocalExecutor:
             lock = try_lock(folder / "alive")
             if lock is not None:  # else it was submitted again in the meantime
                 if _result(folder) is None:
-                    write_whole(folder / "result.json", canonical({"error": "it was cancelled"}))
+                    write_atomically(
+                        folder / "result.json", canonical({"error": "it was cancelled"})
+                    )
                 os.close(lock)
 
     def _folder(self, job: str) -> Path:
@@ -134,7 +137,7 @@ class LocalExecutor:
     def _start(self, folder: Path, work: bytes, lock: int) -> None:
         for name in ("result.json", "progress.jsonl", "log.txt", "pid"):
             (folder / name).unlink(missing_ok=True)
-        write_whole(folder / "work.json", work)
+        write_atomically(folder / "work.json", work)
         environment = dict(os.environ)
         if self.threads is not None:
             environment |= dict.fromkeys(_THREAD_SETTINGS, str(self.threads))

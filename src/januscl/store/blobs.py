@@ -1,6 +1,5 @@
 """Bytes under the SHA-256 of their content, in a local folder."""
 
-import os
 import re
 import time
 from hashlib import sha256
@@ -12,11 +11,12 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore
 
 from januscl.core import IntegrityError, InvalidInput, NotFound, StorageFull
+from januscl.core.files import NO_ROOM, sync
 
 _STAGING = "staging"
 _STALE_SECONDS = 3600.0
-# ENOSPC, EFBIG and EDQUOT, as obstore writes them into its messages.
-_NO_ROOM = re.compile(r"os error (28|27|122)\b")
+# As obstore writes them into its messages.
+_NO_ROOM = re.compile(rf"os error ({'|'.join(map(str, sorted(NO_ROOM)))})\b")
 
 
 class LocalBlobs:
@@ -58,7 +58,7 @@ class LocalBlobs:
         try:
             if not self._holds(digest, len(data)):
                 obstore.put(self._store, staged, data)
-                _sync(self.folder / staged)
+                sync(self.folder / staged)
                 obstore.rename(self._store, staged, _key(digest))
             self._sync_folders(place.parent)
         except (BaseError, OSError) as error:
@@ -99,11 +99,11 @@ class LocalBlobs:
         return sha256(place.read_bytes()).hexdigest() == digest
 
     def _sync_folders(self, leaf: Path) -> None:
-        _sync(leaf)
+        sync(leaf)
         # The entries of the two fan-out folders need it once; they are never removed.
         if leaf not in self._durable:
-            _sync(leaf.parent)
-            _sync(self.folder)
+            sync(leaf.parent)
+            sync(self.folder)
             self._durable.add(leaf)
 
     def _sweep(self) -> None:
@@ -132,16 +132,8 @@ def _key(digest: str) -> str:
     return f"{digest[:2]}/{digest[2:4]}/{digest}"
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def no_room(error: Exception, thing: str) -> Exception:
     """Return `StorageFull` where the disk or obstore said so, else the error as it is."""
-    if _NO_ROOM.search(str(error)) or getattr(error, "errno", None) in (28, 27, 122):
+    if _NO_ROOM.search(str(error)) or getattr(error, "errno", None) in NO_ROOM:
         return StorageFull(f"{thing} was not kept: no room on the disk. Free some and try again.")
     return error

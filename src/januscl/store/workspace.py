@@ -2,20 +2,19 @@
 
 import io
 import json
-import os
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
 from januscl.core import Conflict, Frame, Image, IntegrityError, NotFound, Observation
+from januscl.core.files import write_atomically
 from januscl.core.pictures import decode_image, encode_png
 from januscl.core.wire import canonical
-from januscl.store.blobs import LocalBlobs, check_digest, no_room
+from januscl.store.blobs import LocalBlobs, check_digest
 from januscl.store.catalogue import Catalogue
 
 _MARK = "janus-workspace.json"
@@ -139,7 +138,7 @@ class Workspace:
         check_digest(weights, "weights")
         path = self.folder / "models" / f"{weights}.safetensors"
         if not path.is_file() or sha256(path.read_bytes()).hexdigest() != weights:
-            _write(path, self.blobs.get(weights))
+            write_atomically(path, self.blobs.get(weights))
         return path
 
 
@@ -157,11 +156,7 @@ def _claim(folder: Path) -> None:
                 "folder, or one that Janus made."
             )
         return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise no_room(error, str(folder)) from error
-    _write(mark, canonical({"format": _FORMAT, "what": "a Janus workspace"}))
+    write_atomically(mark, canonical({"format": _FORMAT, "what": "a Janus workspace"}))
 
 
 def _check_mark(mark: Path) -> None:
@@ -174,17 +169,3 @@ def _check_mark(mark: Path) -> None:
             f"{mark.parent} is a workspace of format {found}; this program knows format {_FORMAT}. "
             "Install a newer januscl."
         )
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file so that it is seen whole or not at all."""
-    staged = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        with staged.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(staged, path)
-    except OSError as error:
-        staged.unlink(missing_ok=True)
-        raise no_room(error, str(path)) from error

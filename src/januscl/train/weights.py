@@ -1,9 +1,7 @@
 """Tensors with a JSON card in one safetensors file: written whole or not at all."""
 
-import errno
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from januscl.core import InvalidInput, NotFound, StorageFull
+from januscl.core import InvalidInput, NotFound
+from januscl.core.files import write_atomically
 
 Tensors = dict[str, Tensor]
 
@@ -31,24 +30,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, 
     """
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps({**card, "digest": tensors_digest(whole)}, allow_nan=False)
-    data = save(whole, {"januscl": text})
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise StorageFull(
-                f"{path}: no room for {len(data)} bytes; the earlier file is intact. "
-                "Free some space and start again."
-            ) from error
-        raise
+    write_atomically(path, save(whole, {"januscl": text}))
 
 
 def read_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
@@ -114,11 +96,3 @@ def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
         content.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
         content.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return content.hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

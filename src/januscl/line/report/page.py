@@ -1,13 +1,12 @@
 """Write a story as one HTML file that needs no network, no script and no other file."""
 
-import os
 from base64 import b64encode
-from errno import EDQUOT, ENOSPC
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from januscl.core import Image, Instances, MissingDependency, StorageFull
+from januscl.core import Image, Instances, MissingDependency
+from januscl.core.files import write_atomically
 from januscl.line.report import svg, timeline, words
 from januscl.line.report.pictures import SHOWN_SCORE, data_uri, overlay, tally
 from januscl.line.report.story import ApTable, Comparison, Story
@@ -30,17 +29,7 @@ def write_report(story: Story, path: Path) -> None:
         MissingDependency: Jinja2 is not installed.
         StorageFull: The disk is full; what was at ``path`` before is still there.
     """
-    page = render(story).encode("utf-8", "replace")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(page)
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        if error.errno in (ENOSPC, EDQUOT):
-            raise StorageFull(f"report {path}: {error}; free some space and try again") from error
-        raise
+    write_atomically(path, render(story).encode("utf-8", "replace"))
 
 
 def render(story: Story) -> str:
