@@ -3,14 +3,14 @@
 Each ``check_*`` raises ``AssertionError`` with the broken promise, or returns None.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from januscl.core.errors import Conflict, NotFound
+from januscl.core.errors import Conflict, JobFailed, NotFound
 from januscl.core.learning import LabelTask
 from januscl.core.observation import Instances, Observation, Outcome
 from januscl.core.protocols import (
@@ -53,12 +53,9 @@ def check_model(model: SegmentationModel, size: tuple[int, int] = (96, 128), see
 def check_watcher(watcher: Watcher, healthy: Sequence[Observation], strange: Observation) -> None:
     """Check a `Watcher` with a healthy reference and one observation it must find strange."""
     held_out, reference = healthy[-1], healthy[:-1]
-    try:
-        watcher.score(held_out)
-    except Conflict:
-        pass
-    else:
-        raise AssertionError("a watcher that was not fitted raises Conflict")
+    assert _raises(Conflict, watcher.score, held_out), (
+        "a watcher that was not fitted raises Conflict"
+    )
     fitted = watcher.fit(reference)
     signals = fitted.score(held_out)
     assert fitted.score(held_out) == signals, "the same observation gives the same signals"
@@ -116,25 +113,38 @@ def check_blobs(blobs: Blobs) -> None:
         assert blobs.get(digest) == data, "what was put comes back"
     absent = "0" * 64
     assert not blobs.has(absent), "what was not put is not there"
-    try:
-        blobs.get(absent)
-    except NotFound:
-        return
-    raise AssertionError("a missing digest raises NotFound")
+    assert _raises(NotFound, blobs.get, absent), "a missing digest raises NotFound"
 
 
 def check_executor(executor: Executor) -> None:
-    """Check an `Executor` with a job of the standard library."""
+    """Check an `Executor` with jobs of the standard library and one that tells its progress."""
     job = executor.submit("statistics:fmean", {"data": [2, 8]}, key="contract-mean")
     assert executor.submit("statistics:fmean", {"data": [2, 8]}, key="contract-mean") == job, (
         "a key never starts twice"
     )
+    assert _raises(Conflict, executor.submit, "math:sqrt", {"x": 4}, "contract-mean"), (
+        "a key never stands for other work"
+    )
     assert executor.wait(job) == 5, "wait returns the result"
-    assert executor.wait(job) == 5, "as often as asked"
+    assert executor.wait(job, timeout=60.0) == 5, "as often as asked, and within a time"
     executor.cancel(job)
     assert executor.wait(job) == 5, "cancelling a job that has ended changes nothing"
+    told: list[dict[str, object]] = []
+    telling = executor.submit("januscl.compute:report_progress", {"step": 3}, key="contract-told")
+    assert executor.wait(telling, progress=told.append) is None, "no result is None"
+    assert told == [{"step": 3}], "what a job tells of its progress arrives, each once"
+    for _ in range(2):
+        failing = executor.submit("statistics:fmean", {"data": []}, key="contract-failure")
+        assert _raises(JobFailed, executor.wait, failing), (
+            "an error in a job is told, and the job can be submitted again"
+        )
+    for act in (executor.wait, executor.cancel):
+        assert _raises(NotFound, act, "no-such-job"), "an unknown job is NotFound"
+
+
+def _raises(error: type[Exception], act: Callable[..., object], *given: object) -> bool:
     try:
-        executor.wait("no-such-job")
-    except NotFound:
-        return
-    raise AssertionError("an unknown job raises NotFound")
+        act(*given)
+    except error:
+        return True
+    return False

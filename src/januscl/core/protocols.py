@@ -4,7 +4,7 @@ Each has one ``check_*`` function in `januscl.core.contracts` that every impleme
 a user's, is tested with.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -107,7 +107,8 @@ class Robot(Protocol):
         Args:
             instances: What the model saw in the last frame.
             instance: The row to pick; None when the model saw nothing worth trying.
-            point: Where to put the tool, ``(x, y)`` px in the last frame; None with no instance.
+            point: Where to put the tool, ``(x, y)`` px in the last frame, counted as in
+                `januscl.core.Pick`; None with no instance.
         """
 
 
@@ -139,16 +140,36 @@ class Executor(Protocol):
     def submit(self, function: str, arguments: Mapping[str, Any], key: str) -> str:
         """Start ``module:function`` with JSON arguments and return the job's id.
 
-        The same ``key`` never starts twice: a second call returns the first job's id.
+        The same ``key`` never starts twice: a second call returns the first job's id. A job that
+        failed or was cancelled starts again.
+
+        Raises:
+            InvalidInput: The function's name, an argument or the key is not acceptable.
+            Conflict: The key stands for other work.
         """
 
-    def wait(self, job: str) -> Any:
+    def wait(
+        self,
+        job: str,
+        timeout: float | None = None,
+        progress: Callable[[dict[str, Any]], None] | None = None,
+    ) -> Any:
         """Return the job's JSON result when it ends.
+
+        Args:
+            job: What `submit` returned.
+            timeout: Seconds to wait, where the work is done elsewhere; for ever when omitted.
+            progress: Called with the fields of each `januscl.compute.report_progress` of the job.
 
         Raises:
             NotFound: No such job.
-            JobFailed: It ended in an error, which the message tells.
+            JobFailed: It ended in an error, which the message tells, or was cancelled.
+            TimeoutError: It still runs, and goes on.
         """
 
     def cancel(self, job: str) -> None:
-        """Stop the job if it still runs."""
+        """Stop the job if it still runs.
+
+        Raises:
+            NotFound: No such job.
+        """
