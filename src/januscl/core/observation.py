@@ -232,7 +232,8 @@ class Pick:
 
     Attributes:
         instance: Row of the observation's instances; None when the robot found nothing to try.
-        point: Where the tool went, ``(x, y)`` px in the frame; None when it did not go.
+        point: Where the tool went, ``(x, y)`` px in the frame; None when it did not go. All points
+            of Janus count so: pixel (0, 0) covers [0, 1) x [0, 1) and its centre is (0.5, 0.5).
         outcome: What came of it.
         at: When it ended, UTC.
     """

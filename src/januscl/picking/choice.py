@@ -36,14 +36,14 @@ def choose_pick(
         instances: What the model saw.
         depth: ``(H, W) float32``, metres from the camera plane; 0, NaN and infinity are holes.
         min_score: Less certain instances are left alone.
-        tried: Points ``(x, y)`` px that failed just before.
+        tried: Points ``(x, y)`` px that failed just before, as they were returned.
         cup_radius: Of the suction cup, px; a package with less room than this is left alone.
         keep_away: Distance from every tried point, px.
         layer: Typical thickness of a package, metres.
 
     Returns:
-        ``(row, (x, y))`` with the point in px at pixel centres, or None when nothing is worth
-        trying.
+        ``(row, (x, y))``, or None when nothing is worth trying. The point is the centre of a pixel,
+        in px as `januscl.core.Pick` counts them.
 
     Raises:
         InvalidInput: The depth has another size than the masks.
@@ -86,10 +86,10 @@ def _deepest(rle: Rle, tried: Collection[Point], keep_away: float) -> tuple[Poin
     distance = cv2.distanceTransform(ringed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
     rows, columns = np.ogrid[: crop.shape[0], : crop.shape[1]]
     for x, y in tried:
-        near = (columns + left - x) ** 2 + (rows + top - y) ** 2 < keep_away**2
+        near = (columns + left + 0.5 - x) ** 2 + (rows + top + 0.5 - y) ** 2 < keep_away**2
         distance = np.where(near, 0, distance)
     row, column = np.unravel_index(int(distance.argmax()), distance.shape)
-    return (float(left + column), float(top + row)), float(distance[row, column])
+    return (float(left + column) + 0.5, float(top + row) + 0.5), float(distance[row, column])
 
 
 def _heights(

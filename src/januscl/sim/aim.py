@@ -16,7 +16,7 @@ Goal = tuple[Vector, Vector]
 
 
 def pixel_of(point: tuple[float, float], size: int) -> tuple[int, int]:
-    """Return the column and row of a point ``(x, y)`` px, within a picture of this side."""
+    """Return the column and row of the pixel that covers a point, within a picture of this side."""
     column, row = np.clip(np.floor(point), 0, size - 1).astype(int)
     return int(column), int(row)
 
@@ -28,7 +28,7 @@ def aim(camera: Camera, depth: Depth, mask: BoolMask, point: tuple[float, float]
         camera: Where the robot believes its camera to be.
         depth: ``(H, W) float32`` metres from the camera plane.
         mask: ``(H, W) bool``, what the robot takes for the package.
-        point: ``(x, y)`` px.
+        point: ``(x, y)`` px, as `januscl.core.Pick` counts them.
     """
     size = depth.shape[0]
     column, row = pixel_of(point, size)

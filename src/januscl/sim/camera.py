@@ -1,6 +1,7 @@
 """Where a camera stands, and how its pixels map to the world and back.
 
-World frame as in `januscl.sim.scene`; pixels ``(x, y)`` with the origin at the upper left corner.
+World frame as in `januscl.sim.scene`; points ``(x, y)`` in px as `januscl.core.Pick` counts them,
+from the upper left corner of the picture, so that pixel (0, 0) has its centre at (0.5, 0.5).
 """
 
 from dataclasses import dataclass
@@ -46,14 +47,14 @@ class Camera:
         return float(size / 2 / np.tan(np.radians(self.field_of_view) / 2))
 
     def to_world(self, x_y: Vector, depth: Vector, size: int) -> Vector:
-        """Return the places ``(N, 3)`` seen at pixels ``(N, 2)`` with depths ``(N,)`` in metres."""
+        """Return the places ``(N, 3)`` seen at points ``(N, 2)`` with depths ``(N,)`` in metres."""
         plane = (x_y - size / 2) / self._focal(size) * (1, -1)
         local = np.column_stack((plane, -np.ones(len(plane)))) * depth[:, None]
         world: Vector = self.at + local @ self.axes.T
         return world
 
     def to_pixels(self, places: Vector, size: int) -> Vector:
-        """Return the pixels ``(N, 2)`` at which places ``(N, 3)`` in front of it are seen."""
+        """Return the points ``(N, 2)`` at which places ``(N, 3)`` in front of it are seen."""
         local = (places - self.at) @ self.axes
         plane: Vector = local[:, :2] / -local[:, 2:] * (1, -1) * self._focal(size) + size / 2
         return plane
