@@ -65,13 +65,28 @@ def test_the_thin_edge_that_a_mask_leaves_out_is_no_region(watcher):
     assert watcher.regions(seen.frame, seen.instances) == ()
 
 
-def test_without_depth_nothing_is_claimed_and_without_a_reference_nothing_is_read(watcher):
-    flat = observation(24, None)
-    assert watcher.regions(flat.frame, flat.instances) == ()
-    with pytest.raises(InvalidInput, match="frames with depth"):
-        UnexplainedForeground().fit([flat])
+@pytest.mark.parametrize("depth", [None, np.zeros((96, 96)), np.full((96, 96), np.nan)])
+def test_a_frame_without_depth_is_not_taken_for_an_empty_bin(watcher, depth):
+    flat = observation(24, depth)
+    with pytest.raises(InvalidInput, match="depth of camera cam: expected metres"):
+        watcher.regions(flat.frame, flat.instances)
+
+
+def test_the_empty_bin_is_learned_from_frames_of_which_most_have_depth():
+    deep = [observation(k, bin_with()) for k in range(10)]
+    flat = [observation(k, None) for k in range(10, 20)]
+    some = UnexplainedForeground().fit([*deep, *flat])
+    assert len(some.regions(observation(30, bin_with((30, 30, 70, 70))).frame,
+                            Instances.empty())) == 1  # fmt: skip
+    holes = [observation(k, np.full((96, 96), np.nan)) for k in range(12)]
+    for short in ([*deep, *flat, flat[0]], flat, [*deep, *holes]):
+        with pytest.raises(InvalidInput, match="mostly frames with depth"):
+            UnexplainedForeground().fit(short)
+
+
+def test_without_a_reference_nothing_is_read():
     with pytest.raises(Conflict, match="call fit"):
-        UnexplainedForeground().regions(flat.frame, flat.instances)
+        UnexplainedForeground().regions(observation(24, bin_with()).frame, Instances.empty())
 
 
 @pytest.mark.parametrize("hole", [0.0, np.nan, np.inf])

@@ -5,12 +5,12 @@ from copy import deepcopy
 
 import cv2
 import pytest
-from watch_scenes import BAGS_MIX, BASE_MIX, LATE_MIX, SimCell, missed
+from watch_scenes import BAGS_MIX, BASE_MIX, LATE_MIX, SimCell, explained, missed
 
 from januscl.core.contracts import check_watcher
 from januscl.sim import FAULTS
 from januscl.triage import FaultDesk
-from januscl.watch import CAUSES, CameraHealth, EProcess, main_cause
+from januscl.watch import CAUSES, CameraHealth, EProcess, UnexplainedForeground, main_cause
 
 # Dirt is told by its staying; half of a half-frozen camera's frames are fresh.
 FRAMES = {"dirty_lens": 35, "frozen_frame": 35}
@@ -44,7 +44,7 @@ def tickets_of(health, observations):
 
 
 def test_every_fault_of_the_simulator_is_a_cause():
-    assert set(CAUSES) == set(FAULTS)
+    assert set(CAUSES) == {"wrong_resolution", *FAULTS}
 
 
 @pytest.mark.parametrize("severity", [0.5, 1.0])
@@ -85,6 +85,19 @@ def test_black_bags_that_the_model_misses_are_neither_a_fault_nor_darkness(bags)
     assert desk.tickets == ()
     signals = {s.watcher: s for s in health.score(unseen[-1])}
     assert signals["camera.lamp_failed"].severity < 2
+
+
+def test_a_dirty_lens_is_seen_within_five_frames_where_depth_tells_what_the_model_missed():
+    cell = SimCell(2)
+    reference = cell.watch(cell.piles(30, BASE_MIX))
+    bin_ = UnexplainedForeground().fit(reference)
+    health = CameraHealth(lasting=6).fit([explained(bin_, o) for o in reference])
+    new = [explained(bin_, missed(o)) for o in cell.watch(cell.piles(30, LATE_MIX))]
+    assert tickets_of(deepcopy(health), new)[1] == [], "new kinds are no dirt"
+    dirty = [explained(bin_, o) for o in cell.watch(cell.piles(12, BASE_MIX), "dirty_lens", 1.0)]
+    desk, changes = tickets_of(deepcopy(health), dirty)
+    assert [t.cause for t in changes] == ["dirty_lens"]
+    assert all(desk.quarantines("camera", o.frame.at) for o in dirty[4:])
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Cells and clips that the tests of watch look at."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -8,11 +9,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from januscl.core import Frame, Image, Instances, Observation, new_id
+from januscl.core import Depth, Frame, Image, Instances, Observation, new_id
 from januscl.sim import BASE_MIX, BASE_TAXONOMY, LATE_KINDS, Look, Pile, sensed
 from januscl.sim.camera import Camera
 from januscl.sim.eye import eye
 from januscl.sim.truth import truth_of
+from januscl.watch import UnexplainedForeground
 
 VIDEOS = Path(__file__).parents[3] / "shared" / "data" / "desk_camera" / "videos"
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -25,11 +27,13 @@ BAGS_MIX = {**BASE_MIX, "black polybag": sum(BASE_MIX.values())}
 _numbers = count()
 
 
-def observed(image: Image, seen: Instances | None = None) -> Observation:
+def observed(
+    image: Image, seen: Instances | None = None, depth: Depth | None = None
+) -> Observation:
     """Return an observation of a picture, taken a second after the one before."""
     number = next(_numbers)
     at = START + timedelta(seconds=number)
-    frame = Frame(image, "camera", "robot", at)
+    frame = Frame(image, "camera", "robot", at, depth)
     entropy = number.to_bytes(10, "big")
     return Observation(new_id(at, entropy), frame, seen or Instances.empty(), "m")
 
@@ -68,14 +72,15 @@ class SimCell:
             if fault == "frozen_frame" and observations and rng.random() < severity:
                 image = observations[-1].frame.image
             seen = truth_of(pile, camera, shot).instances(ALL_KINDS)
-            observations.append(observed(image, seen))
+            observations.append(observed(image, seen, shot.depth))
         return observations
 
 
 def missed(observation: Observation) -> Observation:
     """Return the observation of a model that does not see the late kinds."""
     seen = observation.instances
-    return observed(observation.frame.image, seen.only(seen.labels <= len(BASE_TAXONOMY)))
+    frame = observation.frame
+    return observed(frame.image, seen.only(seen.labels <= len(BASE_TAXONOMY)), frame.depth)
 
 
 def clip(name: str, step: int, limit: int = 400) -> list[Image]:
@@ -88,3 +93,11 @@ def clip(name: str, step: int, limit: int = 400) -> list[Image]:
         if number % step == 0:
             images.append(cv2.cvtColor(capture.retrieve()[1], cv2.COLOR_BGR2RGB))
     return images
+
+
+def explained(foreground: UnexplainedForeground, observation: Observation) -> Observation:
+    """Return the observation with the regions that no instance covers."""
+    frame, seen = observation.frame, observation.instances
+    regions = foreground.regions(frame, seen)
+    whole = seen.with_unexplained(regions, np.zeros((len(regions), 0), np.float32))
+    return replace(observation, instances=whole)

@@ -1,13 +1,15 @@
 """The watching half of the line: observations in; tickets, events and novelties out."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from januscl.core import (
+    UNEXPLAINED,
     Cell,
     Event,
     EventKind,
@@ -31,27 +33,55 @@ from januscl.watch import (
     InstanceNovelty,
     ScoreMargin,
     UnexplainedForeground,
+    is_blank,
     main_cause,
 )
 
 TicketHandler = Callable[[Ticket], None]
 Embeddings = NDArray[np.float32]
 Describe = Callable[[str, Image, Sequence[Rle]], Embeddings]
+T = TypeVar("T")
 _SURE = 0.3
+_LASTING = 6
+"""Readings over which dirt has to stay where depth tells packages that the model missed."""
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """An observation that waits for its pick.
+
+    Attributes:
+        look: Its number among the looks of its robot.
+    """
+
+    seen: Observation
+    signals: list[Signal]
+    cause: Signal | None
+    look: int
 
 
 class Observer:
     """Watches every camera and model of a fleet, and keeps what it finds in a workspace.
 
     A camera is watched once it has shown enough healthy frames; a model once its embeddings of
-    known kinds were seen (`learn_model`, or the fleet's own first frames).
+    known kinds were seen (`learn_model`, or the fleet's own first frames). Blank frames are no
+    reference, and a camera that changes its resolution meanwhile begins again.
+
+    No robot stops for what a watcher cannot read. Once a camera is known, a frame of another size
+    is a fault, ``wrong_resolution``. Anything else goes to the workspace's rejects with its
+    reason, once for each run of frames, and what could not be read of the frame is not judged:
+
+    - its camera: no fault opens or closes by the frame, and its instances are not judged either;
+    - its depth: nothing is looked for that the model does not see;
+    - its instances, by one of the model's watchers: that watcher says nothing;
+    - its time, which lies before that of an earlier frame: no ticket opens or closes by it.
 
     Args:
         workspace: Keeps observations, events and tickets.
         cells: The fleet.
         policy: When a camera is known, and which pixels are kept.
-        on_report: Called with each observation whose pick was reported, and the event that
-            triage made of it, if any.
+        on_report: Called with each observation once it was triaged, with its pick or without,
+            and the event that triage made of it, if any.
         on_ticket: Called when a ticket opens or closes.
         on_known: Called when it was learned what known kinds look like to a model, with the
             model's id and their embeddings ``(M, D)``.
@@ -84,43 +114,55 @@ class Observer:
         self._known: dict[str, list[Observation]] = defaultdict(list)
         self._working = [cell.camera for cell in cells if not cell.station]
         self._watched = self._working if policy.cameras else []
-        self._pending: dict[str, tuple[Observation, list[Signal], Signal | None]] = {}
+        self._pending: dict[str, _Waiting] = {}
+        self._looks: Counter[str] = Counter()
+        self._failing: set[str] = set()
         self._well: dict[str, Observation] = {}
         for cell in cells:
             workspace.catalogue.cells.put(cell)
 
     def observe(self, frame: Frame, instances: Instances, model: str) -> str:
-        """Take in a frame and what a model saw in it; return the observation's id."""
+        """Take in a frame and what a model saw in it; return the observation's id.
+
+        Raises:
+            InvalidInput: The masks have another size than the frame.
+        """
         id = new_id(frame.at, self._rng.bytes(10))
-        observation = self._with_unexplained(Observation(id, frame, instances, model))
-        signals = self._signals(observation)
-        cause = main_cause([s for s in signals if s.watcher.startswith("camera.")])
-        ordinary = bool(self._rng.random() < self._policy.ordinary_share)
-        if ordinary:
+        observation = Observation(id, frame, instances, model)
+        observation = self._tried("depth", self._with_unexplained, observation) or observation
+        camera = self._tried("picture", self._camera_signals, observation)
+        signals = [] if camera is None else [*camera, *self._model_signals(observation)]
+        cause = main_cause(camera or [])
+        if self._rng.random() < self._policy.ordinary_share:
             self._workspace.keep(observation)
         else:
             self._workspace.catalogue.observations.add(observation)
-        if cause is None:
+        if camera is not None and cause is None:
             self._well[frame.camera] = observation
-        if frame.camera in self._health:
-            for ticket in self._desk.update(frame.camera, frame.robot, frame.at, cause):
+        if camera:
+            for ticket in self._tried("time", self._tell_desk(cause), observation) or ():
                 self._keep_ticket(ticket, frame)
-        self._pending[id] = (observation, signals, cause)
+        self._await_pick(observation, signals, cause)
         return id
 
     def report(self, observation: str, pick: Pick) -> None:
-        """Take in the outcome of the pick made on an observation, and triage both together."""
+        """Take in the outcome of the pick made on an observation, and triage both together.
+
+        An outcome that comes after the observation was settled is kept, but triaged no more.
+        """
         self._workspace.catalogue.observations.report(observation, pick)
         self.settle(observation, pick)
 
     def settle(self, observation: str, pick: Pick | None = None) -> None:
-        """Triage an observation as it stands; without a pick where none will be made."""
+        """Triage an observation as it stands; without a pick where none will be made.
+
+        It happens by itself once the robot has looked `Watching.await_pick` times more.
+        """
         waiting = self._pending.pop(observation, None)
         if waiting is None:
             return
-        seen, signals, cause = waiting
-        seen = replace(seen, pick=pick)
-        event = classify(seen, signals, cause)
+        seen = replace(waiting.seen, pick=pick)
+        event = classify(seen, waiting.signals, waiting.cause)
         if event is not None:
             if event.kind is not EventKind.FAULT:
                 self._workspace.keep(seen)
@@ -134,42 +176,117 @@ class Observer:
             InvalidInput: They hold too few instances with embeddings.
         """
         self._models[model] = (InstanceNovelty().fit(known), ScoreMargin().fit(known))
+        self._known.pop(model, None)
         self._on_known(model, _embeddings(known))
 
     def watches(self, model: str) -> bool:
         """Say whether the model's embeddings of known kinds were learned."""
         return model in self._models
 
-    def _signals(self, observation: Observation) -> list[Signal]:
-        """Return all readings; while camera or model are new, learn instead."""
-        camera, model = observation.frame.camera, observation.model
-        signals: list[Signal] = []
-        if camera in self._health:
-            signals += self._health[camera].score(observation)
-        elif camera in self._watched:
-            self._reference[camera].append(observation)
-            if len(self._reference[camera]) >= self._policy.reference_frames:
-                self._learn_camera(camera, self._reference.pop(camera))
-        if model in self._models:
-            for watcher in self._models[model]:
-                signals += watcher.score(observation)
-        else:
-            self._known[model].append(observation)
-            enough = self._policy.reference_frames * len(self._working)
-            if len(self._known[model]) >= enough:
-                self._learn_at_work(model, self._known.pop(model))
-        return signals
+    def _tried(
+        self, what: str, read: Callable[[Observation], T], observation: Observation
+    ) -> T | None:
+        """Return what a watcher reads of an observation; None where it cannot, and say so once."""
+        camera = observation.frame.camera
+        subject = f"{what} of camera {camera}"
+        try:
+            value = read(observation)
+        except Exception as error:  # whatever it is, the robot goes on
+            if subject not in self._failing:
+                self._failing.add(subject)
+                thing = f"{subject} from observation {observation.id} on"
+                reason = f"{type(error).__name__}: {error}"
+                self._workspace.catalogue.rejects.add(thing, reason, at=observation.frame.at)
+            return None
+        self._failing.discard(subject)
+        return value
 
-    def _learn_camera(self, camera: str, reference: list[Observation]) -> None:
-        self._health[camera] = CameraHealth().fit(reference)
-        if self._describe is not None and all(o.frame.depth is not None for o in reference):
-            self._foreground[camera] = UnexplainedForeground().fit(reference)
+    def _camera_signals(self, observation: Observation) -> list[Signal]:
+        """Return the camera's readings; none while it is new, or where none are asked for."""
+        camera = observation.frame.camera
+        if camera in self._health:
+            return self._health[camera].score(observation)
+        if camera in self._watched:
+            self._learn_camera(camera, observation)
+        return []
+
+    def _learn_camera(self, camera: str, observation: Observation) -> None:
+        image, reference = observation.frame.image, self._reference[camera]
+        if is_blank(image):
+            raise InvalidInput(
+                f"first frames of camera {camera}",
+                "pictures that show something",
+                "a blank one",
+                "Look at its lens, its light and its cable; it is learned once it sees.",
+            )
+        if reference and reference[0].frame.image.shape != image.shape:
+            former = reference[0].frame
+            self._reference[camera] = [observation]
+            raise InvalidInput(
+                f"first frames of camera {camera}",
+                f"all of {former.height} x {former.width} px",
+                f"{image.shape[0]} x {image.shape[1]} px",
+                "Keep its resolution; it is learned anew from this frame on.",
+            )
+        reference.append(observation)
+        if len(reference) < self._policy.reference_frames:
+            return
+        del self._reference[camera]
+        self._learn_empty_bin(camera, reference)
+        if camera in self._foreground:
+            seen = [self._tried("depth", self._with_regions, o) or o for o in reference]
+            self._health[camera] = CameraHealth(_LASTING).fit(seen)
+        else:
+            self._health[camera] = CameraHealth().fit(reference)
+
+    def _learn_empty_bin(self, camera: str, reference: list[Observation]) -> None:
+        if self._describe is None or all(o.frame.depth is None for o in reference):
+            return
+        foreground = self._tried(
+            "empty bin", lambda _: UnexplainedForeground().fit(reference), reference[-1]
+        )
+        if foreground is not None:
+            self._foreground[camera] = foreground
+
+    def _with_regions(self, observation: Observation) -> Observation:
+        """Return the observation with what is unexplained in it, but without embeddings."""
+        frame, seen = observation.frame, observation.instances
+        regions = self._foreground[frame.camera].regions(frame, seen)
+        nameless = np.zeros((len(regions), 0), np.float32)
+        seen = replace(seen, embeddings=None).with_unexplained(regions, nameless)
+        return replace(observation, instances=seen)
+
+    def _model_signals(self, observation: Observation) -> list[Signal]:
+        """Return the readings of the model's watchers; while the model is new, learn instead."""
+        model = observation.model
+        if model in self._models:
+            readings = (
+                self._tried(f"{watcher.name} by model {model}", watcher.score, observation)
+                for watcher in self._models[model]
+            )
+            return [signal for reading in readings for signal in reading or ()]
+        self._known[model].append(observation)
+        if len(self._known[model]) >= self._policy.reference_frames * max(1, len(self._working)):
+            self._tried(f"reference of model {model}", self._learn_at_work, observation)
+        return []
+
+    def _learn_at_work(self, last: Observation) -> None:
+        """Learn a model from the fleet's own frames; where they do not do, from later ones.
+
+        Cameras were new when these frames came, so what is unexplained in them is found now: what
+        the model always was blind to is no news.
+        """
+        known = self._known[last.model]
+        self._known[last.model] = known[len(known) // 2 :]
+        explained = (self._tried("depth", self._with_unexplained, seen) or seen for seen in known)
+        self.learn_model(last.model, list(explained))
 
     def _with_unexplained(self, observation: Observation) -> Observation:
         """Return the observation with what stands out of the bin and the model did not see."""
         frame, seen = observation.frame, observation.instances
         watcher = self._foreground.get(frame.camera)
-        if watcher is None or self._describe is None:
+        known = UNEXPLAINED in seen.labels
+        if known or watcher is None or self._describe is None:
             return observation
         regions = watcher.regions(frame, seen)
         if not regions:
@@ -177,16 +294,22 @@ class Observer:
         embeddings = self._describe(observation.model, frame.image, regions)
         return replace(observation, instances=seen.with_unexplained(regions, embeddings))
 
-    def _learn_at_work(self, model: str, known: list[Observation]) -> None:
-        """Learn a model from the fleet's own frames; too few instances in them, and go on.
+    def _tell_desk(self, cause: Signal | None) -> Callable[[Observation], tuple[Ticket, ...]]:
+        return lambda seen: self._desk.update(
+            seen.frame.camera, seen.frame.robot, seen.frame.at, cause
+        )
 
-        Cameras were new when these frames came, so what is unexplained in them is found now: what
-        the model always was blind to is no news.
-        """
-        try:
-            self.learn_model(model, [self._with_unexplained(seen) for seen in known])
-        except InvalidInput:
-            self._known[model] = known[len(known) // 2 :]
+    def _await_pick(
+        self, observation: Observation, signals: list[Signal], cause: Signal | None
+    ) -> None:
+        """Wait for the pick, but no longer for those that the robot has looked past."""
+        robot = observation.frame.robot
+        self._looks[robot] += 1
+        look = self._looks[robot]
+        self._pending[observation.id] = _Waiting(observation, signals, cause, look)
+        for id, waiting in list(self._pending.items()):
+            if waiting.seen.frame.robot == robot and look - waiting.look >= self._policy.await_pick:
+                self.settle(id)
 
     def _keep_ticket(self, ticket: Ticket, frame: Frame) -> None:
         """Keep a ticket with the camera's view before the fault and now."""

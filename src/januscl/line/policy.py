@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from januscl.core import InvalidInput
+from januscl.watch import LEAST_REFERENCE
+
 
 @dataclass(frozen=True)
 class Watching:
@@ -9,14 +12,31 @@ class Watching:
 
     Attributes:
         cameras: Watch each camera's health; off where pictures come from anywhere.
-        reference_frames: Healthy frames of a camera before it is watched.
+        reference_frames: Healthy frames of a camera before it is watched; a model that is learned
+            at work takes as many of each robot.
         ordinary_share: Share of ordinary frames whose pixels are kept, which keeps calibration
             honest.
+        await_pick: Looks of a robot after which an observation whose pick was never reported is
+            triaged without one.
+
+    Raises:
+        InvalidInput: A count is below 1, `reference_frames` is too few for a camera, or the share
+            lies outside 0..1.
     """
 
     cameras: bool = True
     reference_frames: int = 30
     ordinary_share: float = 0.1
+    await_pick: int = 8
+
+    def __post_init__(self) -> None:
+        least = LEAST_REFERENCE if self.cameras else 1
+        _check_count("watching.reference_frames", self.reference_frames, least)
+        _check_count("watching.await_pick", self.await_pick, 1)
+        if not 0 <= self.ordinary_share <= 1:
+            raise InvalidInput(
+                "watching.ordinary_share", "a share in 0..1", f"{self.ordinary_share}", "Try 0.1."
+            )
 
 
 @dataclass(frozen=True)
@@ -71,7 +91,11 @@ class Releasing:
         max_looks: Looks before an undecided station or beta stage is stopped.
         fleet_looks: Looks at the whole fleet that must show no harm.
         beta_lines: How many lines the beta stage takes.
-        margin: How much more often than its control a challenger's picks may fail.
+        margin: How much more often than its control a challenger's picks may fail, as a
+            difference of rates; the station, whose script is short, tolerates twice as much.
+
+    Raises:
+        InvalidInput: A count is below 1, or the margin does not lie between 0 and a half.
     """
 
     station_picks: int = 24
@@ -80,6 +104,14 @@ class Releasing:
     fleet_looks: int = 2
     beta_lines: int = 1
     margin: float = 0.10
+
+    def __post_init__(self) -> None:
+        for name in ("station_picks", "stage_picks", "max_looks", "fleet_looks", "beta_lines"):
+            _check_count(f"releasing.{name}", getattr(self, name), 1)
+        if not 0 < self.margin < 0.5:
+            raise InvalidInput(
+                "releasing.margin", "a share between 0 and 0.5", f"{self.margin}", "Try 0.1."
+            )
 
 
 @dataclass(frozen=True)
@@ -90,3 +122,10 @@ class Policy:
     collecting: Collecting = field(default_factory=Collecting)
     learning: Learning = field(default_factory=Learning)
     releasing: Releasing = field(default_factory=Releasing)
+
+
+def _check_count(thing: str, value: object, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise InvalidInput(
+            thing, f"a whole number of {least} or more", f"{value!r}", "Correct the policy."
+        )

@@ -8,11 +8,11 @@ scikit-learn. Runs on the robot beside the model, keeps no files, moves nothing.
 from januscl.watch.calibration import EProcess, conformal_p
 from januscl.watch.causes import CAUSES, main_cause
 from januscl.watch.foreground import UnexplainedForeground
-from januscl.watch.health import CameraHealth
+from januscl.watch.health import LEAST_REFERENCE, CameraHealth, is_blank
 from januscl.watch.novelty import InstanceNovelty
 from januscl.watch.uncertainty import ScoreMargin
 
 __all__ = [
-    "CAUSES", "CameraHealth", "EProcess", "InstanceNovelty", "ScoreMargin", "UnexplainedForeground",
-    "conformal_p", "main_cause",
+    "CAUSES", "CameraHealth", "EProcess", "InstanceNovelty", "LEAST_REFERENCE", "ScoreMargin",
+    "UnexplainedForeground", "conformal_p", "is_blank", "main_cause",
 ]  # fmt: skip

@@ -41,17 +41,17 @@ def hidden_by(instances: Instances, height: int, width: int, margin: int = 3) ->
     """Return ``(H, W) bool``: the pixels of the instances that count, and a margin around them.
 
     Args:
-        instances: Those scored under 0.3 are left out, as they are often no package.
+        instances: Those scored under 0.3 are left out, as they are often no package; but not what
+            is unexplained, which stands there whatever it is.
         height: Rows of the frame.
         width: Its columns.
         margin: Pixels by which the union is dilated, for soft shadows and loose masks.
     """
     steps = np.zeros(height * width + 1, dtype=np.int32)
-    for rle, score in zip(instances.masks, instances.scores, strict=True):
-        if score >= _LEAST_SCORE:
-            bounds = np.cumsum(rle.counts)
-            np.add.at(steps, bounds[0::2][: bounds[1::2].size], 1)
-            np.add.at(steps, bounds[1::2], -1)
+    for row in instances.counted(_LEAST_SCORE).tolist():
+        bounds = np.cumsum(instances.masks[row].counts)
+        np.add.at(steps, bounds[0::2][: bounds[1::2].size], 1)
+        np.add.at(steps, bounds[1::2], -1)
     union = (np.cumsum(steps[:-1]) > 0).reshape((height, width), order="F")
     kernel = np.ones((2 * margin + 1, 2 * margin + 1), dtype=np.uint8)
     return np.asarray(cv2.dilate(union.astype(np.uint8), kernel), dtype=np.bool_)

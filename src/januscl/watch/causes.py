@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from januscl.core import Signal
 
-# In the order in which one explains the next: a frozen picture says nothing else about the
-# camera; a moved camera puts other things before each pixel; wrong light changes every later
-# reading; and so on. The number is the least severity that a technician would act on, in the
-# unit of the cause's evidence.
+# In the order in which one explains the next: pictures of another size cannot be compared; a
+# frozen picture says nothing else about the camera; a moved camera puts other things before each
+# pixel; wrong light changes every later reading; and so on. The number is the least severity that
+# a technician would act on, in the unit of the cause's evidence.
 _LEAST_SEVERITY = {
+    "wrong_resolution": 1.0,  # px more or less along a side
     "frozen_frame": 90.0,  # % less change than sensor noise alone makes
     "camera_knocked": 1.5,  # px
     "lamp_failed": 15.0,  # % darker

@@ -46,12 +46,14 @@ class UnexplainedForeground:
         """Learn the empty bin.
 
         Raises:
-            InvalidInput: There is no frame with depth.
+            InvalidInput: Most frames have no depth, or nothing but holes in it.
         """
-        depths = [_solid(o.frame.depth) for o in reference if o.frame.depth is not None]
-        if not depths:
+        solid = [_solid(o.frame.depth) for o in reference if o.frame.depth is not None]
+        depths = [depth for depth in solid if not np.isnan(depth).all()]
+        if not depths or 2 * len(depths) < len(reference):
             raise InvalidInput(
-                "foreground reference", "frames with depth", "none",
+                "foreground reference", "mostly frames with depth",
+                f"{len(depths)} of {len(reference)}",
                 "Without a depth camera, do without this watcher.",
             )  # fmt: skip
         stack = np.stack(depths)
@@ -62,16 +64,24 @@ class UnexplainedForeground:
         return self
 
     def regions(self, frame: Frame, instances: Instances) -> tuple[Rle, ...]:
-        """Return the unexplained regions of a frame, the largest first; none without depth.
+        """Return the unexplained regions of a frame, the largest first.
 
         Raises:
             Conflict: It has not been fitted.
+            InvalidInput: The frame has no depth, nothing but holes in it, or another size than
+                the reference.
         """
         if self._empty is None:
             raise Conflict("UnexplainedForeground has no reference; call fit with healthy frames")
-        if frame.depth is None or frame.depth.shape != self._empty.shape:
-            return ()
-        stands_out = self._empty - _solid(frame.depth) > self.height
+        depth = None if frame.depth is None else _solid(frame.depth)
+        if depth is None or depth.shape != self._empty.shape or np.isnan(depth).all():
+            raise InvalidInput(
+                f"depth of camera {frame.camera}",
+                f"metres, of shape {self._empty.shape}",
+                "none" if depth is None else f"shape {depth.shape}, {_share_of_holes(depth)} holes",
+                "Look at the depth camera.",
+            )
+        stands_out = self._empty - depth > self.height
         left = stands_out & ~_covered(instances, frame.height, frame.width)
         return tuple(self._parts(left))
 
@@ -91,6 +101,10 @@ class UnexplainedForeground:
 def _solid(depth: Depth) -> Depth:
     """Return the depth with NaN for every hole."""
     return np.where(np.isfinite(depth) & (depth > 0), depth, np.nan).astype(np.float32)
+
+
+def _share_of_holes(depth: Depth) -> str:
+    return f"{100 * float(np.isnan(depth).mean()):.0f}%"
 
 
 def _covered(instances: Instances, height: int, width: int) -> BoolMask:

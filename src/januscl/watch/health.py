@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,9 +14,13 @@ from januscl.watch.calibration import conformal_p
 from januscl.watch.causes import CAUSES, main_cause
 from januscl.watch.readings import Readings, lasting_patch, read_frame, remember_patches
 
+LEAST_REFERENCE = 20
+"""Healthy observations of a camera without which nothing can be called out of the ordinary."""
+
 _FOLDS = 5
 _LARGEST = 640
 _STEADY = 1.5
+_LEAST_CONTRAST = 2.0  # levels
 
 
 @dataclass(frozen=True)
@@ -38,18 +43,29 @@ class CameraHealth:
 
     Measured outside the instances, and pixel by pixel only where the reference holds still, so
     that packages of any look are no fault, even those that the model missed. Remembers the
-    frame before, to tell a frozen picture, and 16 readings of each place, as dirt is told from
-    a missed package by its staying; so a dirty lens is seen 13 frames late or more, and later
-    where packages mostly lie. Scoring the last observation again gives the same signals.
+    frame before, to tell a frozen picture, and `lasting` readings of each place, as dirt is told
+    from a missed package by its staying; so a dirty lens is seen that many frames late, less a
+    fifth, later where packages mostly lie, and never where the background has no detail.
 
     Pictures over 640 px a side are decimated by a whole number first. A camera that moves while
     it is healthy (hand-held, on an arm) can be judged for everything but a knock
     and dirt.
+
+    Args:
+        lasting: Readings of a place over which dirt has to stay; more than the frames that one
+            pile is seen in. Where `UnexplainedForeground` adds to the instances what the model
+            missed, a third of it does.
+
+    Raises:
+        InvalidInput: `lasting` is below 1.
     """
 
     name = "camera"
 
-    def __init__(self) -> None:
+    def __init__(self, lasting: int = 16) -> None:
+        if lasting < 1:
+            raise InvalidInput("lasting", "1 or more readings", f"{lasting}", "16 is usual.")
+        self.lasting = lasting
         self._background: Background | None = None
         self._last: tuple[str, Image] | None = None
         self._before_last: Image | None = None
@@ -66,16 +82,22 @@ class CameraHealth:
                 of the others (5 folds; Vovk, Cross-conformal predictors, 2015).
 
         Raises:
-            InvalidInput: There are fewer than 20, or of several cameras or sizes.
+            InvalidInput: There are fewer than 20, or of several cameras or sizes, or one is blank.
         """
         shapes = {(o.frame.camera, o.frame.image.shape) for o in reference}
-        if len(reference) < 20 or len(shapes) != 1:
+        if len(reference) < LEAST_REFERENCE or len(shapes) != 1:
             raise InvalidInput(
                 "camera reference",
-                "20 or more healthy observations of one camera at one size",
+                f"{LEAST_REFERENCE} or more healthy observations of one camera at one size",
                 f"{len(reference)} observations of {sorted(shapes)}",
                 "Fit one CameraHealth for each camera.",
             )
+        blank = sum(is_blank(o.frame.image) for o in reference)
+        if blank:
+            raise InvalidInput(
+                "camera reference", "pictures that show something", f"{blank} blank ones",
+                "Leave them out, and look at the camera.",
+            )  # fmt: skip
         images = [_decimate(o.frame.image) for o in reference]
         covered = [_hidden(o) for o in reference]
         readings = _read_folds(images, covered, steady=True)
@@ -90,6 +112,7 @@ class CameraHealth:
             healthy.append(self._severities(r))
         self._healthy = {c: np.asarray([h[c] for h in healthy]) for c in CAUSES}
         self._background = learn_background(images, covered, steady)
+        self._size = reference[0].frame.image.shape[:2]
         self._last = (reference[-1].id, images[-1])
         self._before_last = images[-2]
         return self
@@ -97,20 +120,16 @@ class CameraHealth:
     def score(self, observation: Observation) -> list[Signal]:
         """Return one signal for each of `CAUSES`, in their order.
 
+        Of a frame of another size than the reference only ``camera.wrong_resolution`` can be told.
+
         Raises:
             Conflict: It has not been fitted.
-            InvalidInput: The frame has another size than the reference.
         """
         if self._background is None or self._last is None:
             raise Conflict("CameraHealth has no reference; call fit with healthy observations")
+        if observation.frame.image.shape[:2] != self._size:
+            return [self._wrong_resolution(observation.frame.image)]
         image = _decimate(observation.frame.image)
-        if image.shape != self._background.image.shape:
-            raise InvalidInput(
-                f"frame of camera {observation.frame.camera}",
-                f"size {self._background.image.shape[:2]}",
-                f"{image.shape[:2]}",
-                "Fit the camera again after a change of its resolution.",
-            )
         if observation.id != self._last[0]:
             self._before_last = self._last[1]
             self._last = (observation.id, image.copy())
@@ -122,23 +141,27 @@ class CameraHealth:
             signals = self._signals(readings)
         return signals
 
+    def _wrong_resolution(self, image: Image) -> Signal:
+        found, ought = image.shape[:2], self._size
+        severity = float(max(abs(f - o) for f, o in zip(found, ought, strict=True)))
+        return self._signal(
+            "wrong_resolution",
+            severity,
+            f"picture of {found[1]} x {found[0]} px, {ought[1]} x {ought[0]} in this camera's "
+            "reference; fit the camera again if that is meant",
+        )
+
     def _signals(self, readings: Readings) -> list[Signal]:
         severities, evidence = self._severities(readings), self._evidence(readings)
-        return [
-            Signal(
-                f"{self.name}.{cause}",
-                severities[cause],
-                conformal_p(self._healthy[cause], severities[cause]),
-                None,
-                severities[cause],
-                evidence[cause],
-            )
-            for cause in CAUSES
-        ]
+        return [self._signal(cause, severities[cause], evidence[cause]) for cause in CAUSES]
+
+    def _signal(self, cause: str, severity: float, evidence: str) -> Signal:
+        p_value = conformal_p(self._healthy[cause], severity)
+        return Signal(f"{self.name}.{cause}", severity, p_value, None, severity, evidence)
 
     def _remember(self, observation: str, readings: Readings) -> None:
         if observation != self._remembered:
-            self._patches = remember_patches(self._patches, readings.patches)
+            self._patches = remember_patches(self._patches, readings.patches, self.lasting)
             self._patch = lasting_patch(self._patches)
             self._remembered = observation
 
@@ -148,6 +171,7 @@ class CameraHealth:
         cast = np.asarray(r.cast) - usual.cast
         still = 0.0 if r.change is None else max(0.0, 1 - r.change / usual.change)
         return {
+            "wrong_resolution": 0.0,  # or there were no readings
             "frozen_frame": 100 * still,
             "lamp_failed": 100 * max(0.0, 1 - float(np.exp(gain))),
             "over_exposed": 100 * max(0.0, float(np.exp(gain)) - 1, r.saturated),
@@ -172,6 +196,7 @@ class CameraHealth:
         if not self._typical.steady:
             knocked = dirt = "this camera moves in its reference, so this cannot be told"
         return {
+            "wrong_resolution": "of the reference's size",
             "frozen_frame": f"changed by {change} since the frame before; "
             f"a healthy picture by {self._typical.change:.2f} or more",
             "lamp_failed": f"background {s['lamp_failed']:.0f}% darker than this "
@@ -185,6 +210,15 @@ class CameraHealth:
             "colour_cast": f"{colour} {100 * cast[channel]:+.0f}% against the other channels",
             "dirty_lens": dirt,
         }
+
+
+def is_blank(image: Image) -> bool:
+    """Say whether a picture ``(H, W, 3) uint8`` shows nothing: a cap, no light, or only light.
+
+    Sensor noise does not count, as cells of a sixteenth of each side are averaged first.
+    """
+    cells = cv2.resize(image, (16, 16), interpolation=cv2.INTER_AREA).astype(np.float32)
+    return float(cells.std(axis=(0, 1)).max()) < _LEAST_CONTRAST
 
 
 def _read_folds(

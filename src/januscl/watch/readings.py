@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from januscl.core import BoolMask, Image
 from januscl.watch.background import LOG, Background, gradient
 
-LASTING = 16  # readings of a place over which dirt has to stay
 _DETAIL = 1.0  # mean square gradient of the background below which dirt would not show
 _ENOUGH = 300
+_IN_PLACE = 0.65  # share of the background's edges that match where they belong
 _NOISE_KERNEL = np.asarray([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
 
 
@@ -117,7 +117,15 @@ def _shift(soft: NDArray[np.float32], hidden: BoolMask, background: Background) 
     rows, columns = (cv2.getOptimalDFTSize(n + n // 3) for n in now.shape)
     spectra = (np.fft.rfft2(edges, (rows, columns)) for edges in (now, ought))
     match = np.fft.irfft2(next(spectra) * next(spectra).conj(), (rows, columns))
-    row, column = np.unravel_index(int(match.argmax()), match.shape)
+    row, column = (int(i) for i in np.unravel_index(int(match.argmax()), match.shape))
+    seen = cv2.resize((~hidden).astype(np.float32), now.shape[::-1], interpolation=cv2.INTER_AREA)
+    if match[0, 0] >= _IN_PLACE * float((seen * ought**2).sum()):
+        # Edges that are where they belong have not gone far, whatever matches better elsewhere:
+        # packages that the model missed may look like a bin that has moved.
+        near = np.roll(match, (2, 2), axis=(0, 1))[:5, :5]
+        row, column = (int(i) - 2 for i in np.unravel_index(int(near.argmax()), near.shape))
+        if max(abs(row), abs(column)) > 1:
+            return 0.0  # no peak, but the slope of one far away
     down = _peak(*(float(match[(row + d) % rows, column]) for d in (-1, 0, 1)))
     right = _peak(*(float(match[row, (column + d) % columns]) for d in (-1, 0, 1)))
     y, x = (row + rows // 2) % rows - rows // 2, (column + columns // 2) % columns - columns // 2
@@ -156,16 +164,17 @@ def _patches(
 
 
 def remember_patches(
-    memory: NDArray[np.float32] | None, patches: NDArray[np.float32]
+    memory: NDArray[np.float32] | None, patches: NDArray[np.float32], lasting: int
 ) -> NDArray[np.float32]:
-    """Return the last readings of each place that could be told, ``(LASTING, h, w)``.
+    """Return the last readings of each place that could be told, ``(lasting, h, w)``.
 
     Args:
         memory: What this returned before; None at first.
         patches: `Readings.patches` of the new frame.
+        lasting: Readings of a place over which dirt has to stay.
     """
     if memory is None:
-        memory = np.full((LASTING, *patches.shape), np.inf, dtype=np.float32)
+        memory = np.full((lasting, *patches.shape), np.inf, dtype=np.float32)
     pushed = np.concatenate([patches[None], memory[:-1]])
     return np.where(np.isfinite(patches), pushed, memory)
 
@@ -182,7 +191,7 @@ def lasting_patch(memory: NDArray[np.float32]) -> tuple[float, tuple[int, int]]:
     Returns:
         The loss in 0..1 and ``(column, row)``; 0 where too little was told.
     """
-    rank = int(0.2 * LASTING)
+    rank = int(0.2 * len(memory))
     ranked = np.partition(memory, rank, axis=0)[rank]
     loss = np.where(np.isfinite(memory[-1]), ranked, 0)  # the last place fills last
     row, column = np.unravel_index(int(loss.argmax()), loss.shape)
