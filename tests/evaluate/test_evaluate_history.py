@@ -20,6 +20,22 @@ def test_phases_that_learned_no_slice_count_as_history():
     assert backward_transfer(ap) == pytest.approx((0.0 - 0.1) / 2)
 
 
+def test_slices_count_from_the_phase_in_which_they_were_learned():
+    ap = [[0.6, 0.2, 0.1, 0.3], [0.7, 0.5, 0.4, 0.2], [0.66, 0.6, 0.3, 0.8]]
+    learned = [0, 1, 1, 2]  # two in one phase, the last one just now
+    assert forgetting(ap, learned) == pytest.approx((0.04 - 0.1 + 0.1) / 3)
+    assert backward_transfer(ap, learned) == pytest.approx((0.06 + 0.1 - 0.1) / 3)
+    assert forgetting(ap, [0, 1, 2, 2]) == forgetting([row[:3] for row in ap])
+
+
+@pytest.mark.parametrize("learned", [[0], [0, 3], [0, -1], [2, 2], []])
+def test_slices_that_were_learned_in_no_phase_or_only_now_are_refused(learned):
+    ap = [[0.5, 0.1], [0.5, 0.6], [0.4, 0.6]]
+    for metric in (forgetting, backward_transfer):
+        with pytest.raises(InvalidInput, match="AP matrix"):
+            metric(ap, learned)
+
+
 @pytest.mark.parametrize(
     "ap", [[[0.5]], [0.5, 0.6], [[0.5, 0.1, 0.2], [0.5, 0.6, 0.2]], [[0.5, 0.1], [NAN, 0.6]]]
 )

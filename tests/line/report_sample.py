@@ -25,6 +25,7 @@ from januscl.line.report import (
     Mark,
     NoveltyCard,
     ReleaseCard,
+    Retention,
     Series,
     Span,
     Story,
@@ -227,6 +228,15 @@ def releases():
     )
 
 
+def retention():
+    ap = ((0.652, 0.310, 0.498, 0.441), (0.655, 0.681, 0.512, 0.443), (0.649, 0.677, 0.662, 0.439))
+    return Retention(
+        ("factory", "after black polybag", "after holiday box"),
+        ("base", "black polybag", "holiday box", "crushed box"),
+        (0, 1, 2, None), ap, 0.005, -0.0035,
+    )  # fmt: skip
+
+
 def demo_story():
     return Story(
         "A day on four robots",
@@ -247,6 +257,7 @@ def demo_story():
             "3 releases: 1 in the fleet, 1 rolled back, 1 under way",
         ),
         KINDS, timeline(), tickets(), novelties(), comparisons(), verdicts(), releases(),
+        retention(),
         ApTable(("m-factory", "m-4c1d2a77", "m-9e00aa12"), ("base", "black polybag", "holiday box"),
                 ((0.652, 0.310, None), (0.655, 0.681, 0.512), (0.649, 0.677, 0.662))),
         {"Command": "janus demo --seed 0", "Seed": "0", "Machine": "2 cores, 4 GiB",

@@ -22,7 +22,7 @@ from januscl.line.report.page import heat_of, render
 from januscl.line.report.pictures import colour_of, data_uri, fit, overlay, tally
 from januscl.line.report.svg import interval_bar, standing
 from januscl.line.report.timeline import draw_timeline, kind_class, pack, spread
-from januscl.line.report.words import duration, opening, sentence
+from januscl.line.report.words import duration, opening, sentence, signed
 
 HOSTILE = "<script>alert('x')</script>\"'&{{ 7*7 }}"
 
@@ -135,6 +135,7 @@ def test_hostile_names_are_shown_as_text_wherever_they_stand():
             ),
         ),
         releases=(replace(story.releases[1], title=HOSTILE, release=release),),
+        retention=replace(story.retention, champions=(HOSTILE,) * 3, slices=(HOSTILE,) * 4),
         ap=ApTable((HOSTILE,), (HOSTILE,), ((0.5,),)),
         settings={HOSTILE: HOSTILE},
     )
@@ -158,6 +159,29 @@ def test_an_empty_story_says_that_nothing_happened():
 
 def test_novelties_stand_in_order_of_what_they_cost(demo):
     assert demo.text.index("118 lost picks") < demo.text.index("41 lost picks")
+
+
+def test_what_was_kept_is_told_slice_by_slice_and_in_two_figures(demo):
+    kept = demo.text[demo.text.index("What was learned, and what was kept") :]
+    told = "".join(kept[: kept.index("Every model on every slice")].split())
+    for words in (
+        "after black polybag 0.655 0.681 0.512 0.443",
+        "Change since it was learned −0.003 −0.004 – –",
+        "Change since its best −0.006 −0.004 – –",
+        "Forgetting 0.005 AP that an old slice lost",
+        "Backward transfer −0.004 AP that an old slice gained",
+    ):
+        assert words.replace(" ", "") in told
+
+
+def test_the_figure_of_the_champion_that_learned_a_slice_is_framed_and_no_other():
+    page = render(demo_story())
+    cells = re.findall(r'<td class="h\d begun">([\d.]+)</td>', page)
+    assert cells == ["0.652", "0.681", "0.662"]
+
+
+def test_a_fall_too_small_to_show_has_no_minus():
+    assert [signed(v) for v in (-0.0004, 0.0004, -0.0006)] == ["+0.000", "+0.000", "−0.001"]
 
 
 def test_a_rollback_says_that_the_champion_runs_again_and_what_was_never_reached(demo):
@@ -328,9 +352,9 @@ def test_a_difference_is_judged_against_the_margin(low, high, said):
 
 def test_a_table_of_equal_values_is_drawn_in_one_deep_shade():
     table = ApTable(("a", "b"), ("x", "y"), ((0.5, None), (0.5, 0.9)))
-    assert heat_of(table, 0.9) == 8
-    assert heat_of(table, 0.5) == 0
-    assert heat_of(ApTable(("a",), ("x", "y"), ((0.5, 0.51),)), 0.5) == 8
+    assert heat_of(table.values, 0.9) == 8
+    assert heat_of(table.values, 0.5) == 0
+    assert heat_of(((0.5, 0.51),), 0.5) == 8
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,13 @@
-"""What the demo and the replay hand to the command that runs them."""
+"""What the demo and the replay hand to the command that runs them, and how it is told."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from rich.markup import escape
+
+from januscl.cli.output import console, print_json
+from januscl.line.report import Retention
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,28 @@ class Account:
     facts: dict[str, Any]
     report: Path
 
+    def tell(self, as_json: bool) -> None:
+        """Print it, for a program or for a person."""
+        if as_json:
+            print_json(self.facts)
+            return
+        for line in self.lines:
+            console.print(line, highlight=False, markup=False)
+        console.print(f"\n[bold]{escape(str(self.report))}[/] tells it with pictures.")
+
 
 def ap_points(value: float) -> str:
     """Return an AP, or a difference of two, in points of 100."""
-    return f"{100 * value:.1f}"
+    return f"{round(100 * value, 1) + 0.0:.1f}"  # no minus before a nought
+
+
+def kept_lines(kept: Retention | None) -> tuple[str, ...]:
+    """Tell what the last champion kept of what the ones before it knew; nothing where none was."""
+    if kept is None:
+        return ()
+    return (
+        f"Kept     over {len(kept.champions)} champions: an old slice lost "
+        f"{ap_points(kept.forgetting)} points of AP since its best (forgetting), and gained "
+        f"{ap_points(kept.backward_transfer)} since it was learned (backward transfer), on "
+        "average.",
+    )

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from januscl.cli.output import console, print_json, progress_bars
+from januscl.cli.output import progress_bars
 
 
 def demo(
@@ -46,9 +45,4 @@ def demo(
         shown = Demonstration(out, script, seed, threads, show)
         shown.run()
         account = account_of(shown, time.monotonic() - began)
-    if json:
-        print_json(account.facts)
-        return
-    for line in account.lines:
-        console.print(line, highlight=False, markup=False)
-    console.print(f"\n[bold]{escape(str(account.report))}[/] tells it with pictures.")
+    account.tell(json)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from januscl.cli.account import Account
+from januscl.cli.account import Account, kept_lines
 from januscl.cli.demonstration import Demonstration
 from januscl.cli.simulated import TruePick
 from januscl.core import Novelty, Release, Stage
@@ -59,6 +59,7 @@ def account_of(demo: Demonstration, seconds: float) -> Account:
             key=lambda novelty: -novelty["lost_picks_a_day"][0],
         ),
         "slices": _slices(demo),
+        "retention": telling.retention(demo.workspace, demo.line.judge, dict(_models(demo))),
         "bad_release": _bad(demo),
         "releases": [_release(release) for release in demo.workspace.catalogue.releases.list()],
         "labels": sum(cycle.labels for cycle in demo.cycles),
@@ -220,6 +221,7 @@ def _lines(facts: dict[str, Any]) -> tuple[str, ...]:
             f"Slice    {name}: AP {100 * ap['before']:.1f} with the factory model, "
             f"{100 * ap['after']:.1f} now."
         )
+    lines += kept_lines(facts["retention"])
     for release in facts["releases"]:
         stages = "; ".join(
             f"{s['stage']} {s['answer']} ({s['challenger']} failed, control {s['control']})"
@@ -248,10 +250,6 @@ def _story(demo: Demonstration, facts: dict[str, Any], lines: Sequence[str]) -> 
     workspace, judge = demo.workspace, demo.line.judge
     champion = demo.line.champion
     slices = workspace.catalogue.slices.list()
-    models = [(demo.factory.id, "factory")]
-    models += [(c.challenger.id, f"after {c.novelty.name}") for c in demo.cycles]
-    if demo.bad is not None:
-        models.append((demo.bad[0].id, "mislabelled"))
     return Story(
         title="A day at a simulated site",
         subtitle=f"{len(demo.day.cells) - 1} robots on two lines and a test station, "
@@ -265,9 +263,19 @@ def _story(demo: Demonstration, facts: dict[str, Any], lines: Sequence[str]) -> 
         comparisons=telling.comparisons(judge, slices, demo.factory.id, champion),
         verdicts=telling.verdict_cards(workspace),
         releases=telling.release_cards(workspace),
-        ap=telling.ap_table(judge, models, slices),
+        retention=facts["retention"],
+        ap=telling.ap_table(judge, _models(demo), slices),
         settings={"command": f"janus demo --seed {demo.seed}", "seconds": str(facts["seconds"])},
     )
+
+
+def _models(demo: Demonstration) -> list[tuple[str, str]]:
+    """Return every model that was judged, with the name that it is shown by."""
+    models = [(demo.factory.id, "factory")]
+    models += [(c.challenger.id, f"after {c.novelty.name}") for c in demo.cycles]
+    if demo.bad is not None:
+        models.append((demo.bad[0].id, "mislabelled"))
+    return models
 
 
 def _world(demo: Demonstration) -> list[Mark]:

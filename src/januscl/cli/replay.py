@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from januscl.cli.options import check_model_file
-from januscl.cli.output import console, print_json, progress_bars
+from januscl.cli.output import progress_bars
 
 
 class Order(StrEnum):
@@ -73,9 +72,4 @@ def replay(  # noqa: PLR0913 - a command has as many options as it has
         )
         shown.run()
         account = account_of(shown, time.monotonic() - began)
-    if json:
-        print_json(account.facts)
-        return
-    for line in account.lines:
-        console.print(line, highlight=False, markup=False)
-    console.print(f"\n[bold]{escape(str(account.report))}[/] tells it with pictures.")
+    account.tell(json)

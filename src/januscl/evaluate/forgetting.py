@@ -1,12 +1,14 @@
 """What learning something new did to what was known before, from a matrix of APs."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from januscl.core import InvalidInput
 
 
-def forgetting(ap: ArrayLike) -> float:
+def forgetting(ap: ArrayLike, learned: Sequence[int] | None = None) -> float:
     """Return the mean over the old slices of the best earlier AP less the last AP.
 
     ``f_j = max over l < k of a[l, j], less a[k, j]`` with k the last phase, averaged over the
@@ -14,19 +16,20 @@ def forgetting(ap: ArrayLike) -> float:
     section 3). Negative when old slices are better than they ever were.
 
     Args:
-        ap: ``(P, S)``: the AP after phase p on slice s; slice s is learned in phase s, so S is P
-            or less. NaN where a slice was not measured.
+        ap: ``(P, S)``: the AP after phase p on slice s. NaN where a slice was not measured.
+        learned: The phase, counted from 0, in which each slice was learned; one learned in the
+            last phase is not old. When omitted, slice s was learned in phase s, so S is P or less.
 
     Raises:
-        InvalidInput: The matrix has fewer than two phases, fewer phases than slices, or an old
-            slice that was not measured before and after.
+        InvalidInput: The matrix has fewer than two phases, `learned` does not fit it, no slice is
+            old, or an old slice was not measured when it was learned and after the last phase.
     """
-    matrix, old = _checked(ap)
-    best = np.nanmax(np.where(np.isnan(matrix[:-1, :old]), -np.inf, matrix[:-1, :old]), axis=0)
-    return float(np.mean(best - matrix[-1, :old]))
+    old, _ = _old(ap, learned)
+    best = np.nanmax(old[:-1], axis=0)
+    return float(np.mean(best - old[-1]))
 
 
-def backward_transfer(ap: ArrayLike) -> float:
+def backward_transfer(ap: ArrayLike, learned: Sequence[int] | None = None) -> float:
     """Return the mean over the old slices of the last AP less the AP when they were learned.
 
     ``BWT = mean of R[T, i] - R[i, i]`` (Lopez-Paz and Ranzato, 2017, "Gradient Episodic Memory
@@ -34,30 +37,46 @@ def backward_transfer(ap: ArrayLike) -> float:
 
     Args:
         ap: As for `forgetting`.
+        learned: As for `forgetting`.
 
     Raises:
         InvalidInput: As for `forgetting`.
     """
-    matrix, old = _checked(ap)
-    return float(np.mean(matrix[-1, :old] - np.diagonal(matrix)[:old]))
+    old, begun = _old(ap, learned)
+    return float(np.mean(old[-1] - begun))
 
 
-def _checked(ap: ArrayLike) -> tuple[NDArray[np.float64], int]:
-    """Return the matrix and how many slices were learned before the last phase."""
+def _old(
+    ap: ArrayLike, learned: Sequence[int] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the columns of the old slices ``(P, O)`` and their AP when they were learned."""
     matrix = np.asarray(ap, dtype=np.float64)
-    if matrix.ndim != 2 or matrix.shape[0] < 2 or not 1 <= matrix.shape[1] <= matrix.shape[0]:
-        raise InvalidInput(
-            "AP matrix",
-            "shape (P, S) with two phases or more and one to P slices",
-            f"shape {matrix.shape}",
-            "Give one row for each phase and one column for the slice learned in each.",
+    if matrix.ndim != 2 or matrix.shape[0] < 2:
+        raise _refused("shape (P, S) with two phases or more", f"shape {matrix.shape}")
+    phases, slices = matrix.shape
+    when = np.arange(slices) if learned is None else np.asarray(learned, dtype=np.int64)
+    if when.shape != (slices,) or ((when < 0) | (when >= phases)).any():
+        raise _refused(
+            "one to P slices, each learned in one of the P phases",
+            f"{phases} phases and {slices} slices learned in phases {when.tolist()}",
         )
-    old = min(matrix.shape[1], matrix.shape[0] - 1)
-    if np.isnan(matrix[-1, :old]).any() or np.isnan(np.diagonal(matrix)[:old]).any():
-        raise InvalidInput(
-            "AP matrix",
-            "each old slice measured when it was learned and after the last phase",
-            "NaN there",
-            "Evaluate every slice of history after every phase.",
+    old = when < phases - 1
+    if not old.any():
+        raise _refused("a slice learned before the last phase", "none")
+    columns = matrix[:, old]
+    begun = columns[when[old], np.arange(columns.shape[1])]
+    if np.isnan(columns[-1]).any() or np.isnan(begun).any():
+        raise _refused(
+            "each old slice measured when it was learned and after the last phase", "NaN there"
         )
-    return matrix, old
+    return columns, begun
+
+
+def _refused(expected: str, found: str) -> InvalidInput:
+    return InvalidInput(
+        "AP matrix",
+        expected,
+        found,
+        "Give a row for each phase and a column for each slice of history, and evaluate every "
+        "slice after every phase.",
+    )

@@ -1,6 +1,6 @@
 """Every model on every slice of history, matched once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -80,7 +80,7 @@ class Judge:
         Each slice is also held to the best AP that the champion or a model before it had on it,
         so that small losses, each tolerated, do not add up.
         """
-        line = self._ancestors(champion)
+        line = self.champions(champion)
         data = {
             part.name: SliceData(
                 self.matches(champion, part),
@@ -91,11 +91,29 @@ class Judge:
         }
         return gate(data, target=target, seed=seed, confidence=confidence)
 
-    def _ancestors(self, model: str) -> list[str]:
-        """Return the model and all that it was trained from, which were champions in their time."""
+    def champions(self, last: str) -> list[str]:
+        """Return the champions up to one of them, the first first.
+
+        A challenger is trained from the champion of its time, so they are its ancestors.
+        """
         line = []
-        at: str | None = model
+        at: str | None = last
         while at is not None:
             line.append(at)
             at = self._workspace.catalogue.models.get(at).parent
-        return line
+        return line[::-1]
+
+    def learned(self, part: Slice, champions: Sequence[str]) -> int | None:
+        """Return which of the champions, counted from 0, was the first to learn what a slice shows.
+
+        That is the first with something new in its deck from where the slice is from. A slice
+        that no deck has to do with is what the first champion came with; a novelty that no
+        champion has learned gives None.
+        """
+        sources = {item.source for item in part.items}
+        for number, champion in enumerate(champions):
+            deck = self._workspace.catalogue.models.get(champion).deck
+            items = () if deck is None else self._workspace.catalogue.decks.get(deck).items
+            if any(item.source in sources for item in items):
+                return number
+        return 0 if part.novelty is None else None

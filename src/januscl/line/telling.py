@@ -1,26 +1,16 @@
 """The account of what Janus did, read from the workspace alone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from januscl.core import Cell, Image, NotFound, Novelty, NoveltyState, Slice, Stage
+from januscl.evaluate import backward_transfer, forgetting
+from januscl.line import report
 from januscl.line.judging import Judge
-from januscl.line.report import (
-    ApTable,
-    Comparison,
-    Fact,
-    Mark,
-    NoveltyCard,
-    ReleaseCard,
-    Series,
-    Span,
-    TicketCard,
-    Timeline,
-    VerdictCard,
-)
+from januscl.line.report import Fact, Mark, Span
 from januscl.store import Workspace
 
 Numbers = NDArray[np.float64]
@@ -29,7 +19,9 @@ _POINTS = 72
 _CROPS = 12
 
 
-def timeline(workspace: Workspace, cells: Sequence[Cell], extra: Sequence[Mark]) -> Timeline | None:
+def timeline(
+    workspace: Workspace, cells: Sequence[Cell], extra: Sequence[Mark]
+) -> report.Timeline | None:
     """Return pick success over time, line by line, with what happened meanwhile.
 
     Success is the share of picks that worked within 75 minutes around a point.
@@ -46,9 +38,9 @@ def timeline(workspace: Workspace, cells: Sequence[Cell], extra: Sequence[Mark])
         at = np.asarray([row.at.timestamp() for row in picks])
         worked = np.asarray([not row.pick.outcome.failed for row in picks if row.pick], float)
         values = tuple(_share(at, worked, time.timestamp()) for time in times)
-        series.append(Series(line, values))
+        series.append(report.Series(line, values))
     marks, spans = _happened(workspace, last)
-    return Timeline(
+    return report.Timeline(
         "Pick success through the day",
         "picks that worked",
         times,
@@ -90,10 +82,12 @@ def _happened(workspace: Workspace, end: datetime) -> tuple[list[Mark], tuple[Sp
     return marks, tuple(spans)
 
 
-def ticket_cards(workspace: Workspace) -> tuple[TicketCard, ...]:
+def ticket_cards(workspace: Workspace) -> tuple[report.TicketCard, ...]:
     """Return every ticket with its two pictures."""
     return tuple(
-        TicketCard(ticket, _picture(workspace, ticket.before), _picture(workspace, ticket.after))
+        report.TicketCard(
+            ticket, _picture(workspace, ticket.before), _picture(workspace, ticket.after)
+        )
         for ticket in workspace.catalogue.tickets.list()
     )
 
@@ -104,15 +98,15 @@ def _picture(workspace: Workspace, digest: str | None) -> Image | None:
 
 def novelty_cards(
     workspace: Workspace, facts: Callable[[Novelty], tuple[Fact, ...]]
-) -> tuple[NoveltyCard, ...]:
+) -> tuple[report.NoveltyCard, ...]:
     """Return the novelties worth a campaign in rank order, each with a sheet of its instances."""
-    cards: list[NoveltyCard] = []
+    cards: list[report.NoveltyCard] = []
     for novelty in workspace.catalogue.novelties.list():
         if novelty.state in (NoveltyState.NEW, NoveltyState.DISMISSED):
             continue
         cost = novelty.cost
         cards.append(
-            NoveltyCard(
+            report.NoveltyCard(
                 novelty.name,
                 novelty.state,
                 len(cards) + 1,
@@ -155,30 +149,30 @@ def _spread(ids: Sequence[str], count: int) -> list[str]:
     return [ids[round(k * (len(ids) - 1) / (count - 1))] for k in range(count)]
 
 
-def verdict_cards(workspace: Workspace) -> tuple[VerdictCard, ...]:
+def verdict_cards(workspace: Workspace) -> tuple[report.VerdictCard, ...]:
     """Return every verdict of the gate, in the order in which it spoke."""
     return tuple(
-        VerdictCard(f"{row.model} against {row.champion}", row.model, row.verdict)
+        report.VerdictCard(f"{row.model} against {row.champion}", row.model, row.verdict)
         for row in workspace.catalogue.verdicts.list()
     )
 
 
-def release_cards(workspace: Workspace) -> tuple[ReleaseCard, ...]:
+def release_cards(workspace: Workspace) -> tuple[report.ReleaseCard, ...]:
     """Return every release with its stages."""
     return tuple(
-        ReleaseCard(f"Release of {release.model}", release)
+        report.ReleaseCard(f"Release of {release.model}", release)
         for release in workspace.catalogue.releases.list()
     )
 
 
 def comparisons(
     judge: Judge, slices: Sequence[Slice], before: str, after: str, each: int = 2
-) -> tuple[Comparison, ...]:
+) -> tuple[report.Comparison, ...]:
     """Return the frames of each slice on which the later model differs most from the earlier.
 
     The difference is in packages found at an IoU of 0.75.
     """
-    chosen: list[Comparison] = []
+    chosen: list[report.Comparison] = []
     if before == after:
         return ()
     for part in slices:
@@ -186,7 +180,7 @@ def comparisons(
         gain = _found(judge, after, part) - _found(judge, before, part)
         for index in np.argsort(-gain, kind="stable")[:each].tolist():
             chosen.append(
-                Comparison(
+                report.Comparison(
                     part.name,
                     frames[index].image,
                     judge.seen(before, part)[index],
@@ -204,10 +198,43 @@ def _found(judge: Judge, model: str, part: Slice) -> Numbers:
     return np.bincount(matches.frames, hits, matches.truths.size).astype(np.float64)
 
 
-def ap_table(judge: Judge, models: Sequence[tuple[str, str]], slices: Sequence[Slice]) -> ApTable:
+def ap_table(
+    judge: Judge, models: Sequence[tuple[str, str]], slices: Sequence[Slice]
+) -> report.ApTable:
     """Return the AP of models, each with the name it is shown by, on slices."""
-    return ApTable(
+    return report.ApTable(
         tuple(name for _, name in models),
         tuple(part.name for part in slices),
         tuple(tuple(judge.ap(model, part) for part in slices) for model, _ in models),
+    )
+
+
+def retention(
+    workspace: Workspace, judge: Judge, names: Mapping[str, str]
+) -> report.Retention | None:
+    """Return what the champions, in turn, kept of all slices of history.
+
+    None where there was but one champion, or nothing was learned before the last one.
+
+    Args:
+        workspace: Says who was champion.
+        judge: Scores every champion on every slice.
+        names: What a model is shown by; its id where it is not named.
+    """
+    champions = judge.champions(workspace.catalogue.aliases.get("champion"))
+    slices = workspace.catalogue.slices.list()
+    learned = tuple(judge.learned(part, champions) for part in slices)
+    ap = tuple(tuple(judge.ap(model, part) for part in slices) for model in champions)
+    known = [(s, at) for s, at in enumerate(learned) if at is not None]
+    if not any(at < len(champions) - 1 for _, at in known):
+        return None
+    columns = [[row[s] for s, _ in known] for row in ap]
+    phases = [at for _, at in known]
+    return report.Retention(
+        tuple(names.get(model, model) for model in champions),
+        tuple(part.name for part in slices),
+        learned,
+        ap,
+        forgetting(columns, phases),
+        backward_transfer(columns, phases),
     )

@@ -12,6 +12,7 @@ from januscl.line.report.story import (
     Mark,
     NoveltyCard,
     ReleaseCard,
+    Retention,
     Series,
     Span,
     Story,
@@ -21,6 +22,6 @@ from januscl.line.report.story import (
 )
 
 __all__ = [
-    "ApTable", "Comparison", "Fact", "Mark", "NoveltyCard", "ReleaseCard", "Series", "Span",
-    "Story", "TicketCard", "Timeline", "VerdictCard", "write_report",
+    "ApTable", "Comparison", "Fact", "Mark", "NoveltyCard", "ReleaseCard", "Retention",
+    "Series", "Span", "Story", "TicketCard", "Timeline", "VerdictCard", "write_report",
 ]  # fmt: skip

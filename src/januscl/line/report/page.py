@@ -1,6 +1,7 @@
 """Write a story as one HTML file that needs no network, no script and no other file."""
 
 from base64 import b64encode
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from januscl.core import Image, Instances, MissingDependency
 from januscl.core.files import write_atomically
 from januscl.line.report import svg, timeline, words
 from januscl.line.report.pictures import SHOWN_SCORE, data_uri, overlay, tally
-from januscl.line.report.story import ApTable, Comparison, Story
+from januscl.line.report.story import Comparison, Story
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -47,12 +48,12 @@ def render(story: Story) -> str:
     )
 
 
-def heat_of(table: ApTable, value: float) -> int:
+def heat_of(values: Sequence[Sequence[float | None]], value: float) -> int:
     """Return the shade, 0 to 8, of a value between the lowest and the highest of its table.
 
     A table whose values hardly differ is drawn in shades that hardly differ.
     """
-    known = [v for row in table.values for v in row if v is not None]
+    known = [v for row in values for v in row if v is not None]
     low, high = min(known), max(known)
     return round((_HEATS - 1) * (1 - (high - value) / max(high - low, 0.25)))
 

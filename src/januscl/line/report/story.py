@@ -138,6 +138,51 @@ class ApTable:
     values: tuple[tuple[float | None, ...], ...]
 
 
+@dataclass(frozen=True)
+class Retention:
+    """What the champions, in turn, knew of history, and what the last one kept of it; AP in 0..1.
+
+    Attributes:
+        champions: P names, the first champion first.
+        slices: S names.
+        learned: For each slice the champion, counted from 0, that was the first to learn it; None
+            where none has.
+        ap: P rows of S: the AP of each champion on each slice.
+        forgetting: What an old slice lost, on average, since it was at its best.
+        backward_transfer: What an old slice gained, on average, since it was learned.
+    """
+
+    champions: tuple[str, ...]
+    slices: tuple[str, ...]
+    learned: tuple[int | None, ...]
+    ap: tuple[tuple[float, ...], ...]
+    forgetting: float
+    backward_transfer: float
+
+    @property
+    def old(self) -> tuple[int, ...]:
+        """The columns of the slices that were learned before the last champion."""
+        last = len(self.champions) - 1
+        return tuple(s for s, at in enumerate(self.learned) if at is not None and at < last)
+
+    @property
+    def since_best(self) -> tuple[float | None, ...]:
+        """For each old slice the last AP less the best one before; None for the others."""
+        *earlier, last = self.ap
+        return tuple(
+            last[s] - max(row[s] for row in earlier) if s in self.old else None
+            for s in range(len(self.slices))
+        )
+
+    @property
+    def since_learned(self) -> tuple[float | None, ...]:
+        """For each old slice the last AP less the one when it was learned; None for the others."""
+        return tuple(
+            self.ap[-1][s] - self.ap[at][s] if at is not None and s in self.old else None
+            for s, at in enumerate(self.learned)
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Story:
     """All that a report tells, in the order in which it is read.
@@ -157,5 +202,6 @@ class Story:
     comparisons: tuple[Comparison, ...] = ()
     verdicts: tuple[VerdictCard, ...] = ()
     releases: tuple[ReleaseCard, ...] = ()
+    retention: Retention | None = None
     ap: ApTable | None = None
     settings: Mapping[str, str] = field(default_factory=dict)

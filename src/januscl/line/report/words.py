@@ -23,7 +23,8 @@ def opening(words: str) -> str:
 
 def signed(value: float) -> str:
     """Return a difference of AP with its sign, a true minus where it fell."""
-    return f"{value:+.3f}".replace("-", "−")
+    rounded = round(value, 3) + 0.0  # no minus before a nought
+    return f"{rounded:+.3f}".replace("-", "−")
 
 
 def duration(length: timedelta) -> str:
