@@ -52,6 +52,10 @@ def train(site, out, *more):
     )  # fmt: skip
 
 
+def evaluate(*arguments):
+    return janus("evaluate", *arguments, "--threads", 1)
+
+
 def test_training_writes_a_model_that_loads_and_leaves_nothing_else(site, tmp_path):
     result = train(site, tmp_path / "new" / "model.safetensors", "--json")
     assert result.exit_code == 0, result.output
@@ -108,13 +112,13 @@ def test_training_goes_on_only_with_the_run_that_was_stopped(site, tmp_path):
 
 
 def test_a_model_is_scored_by_kind_and_in_all(site):
-    result = janus("evaluate", site / "trained.safetensors", site / "set", "--json")
+    result = evaluate(site / "trained.safetensors", site / "set", "--json")
     assert result.exit_code == 0, result.output
     rows = json.loads(result.stdout)["table"]
     assert [row["kind"] for row in rows] == [None, "box", "disc"]
     assert rows[0]["truths"] == 24
     assert 0.02 < rows[0]["ap"] <= rows[0]["ap50"]
-    told = janus("evaluate", site / "trained.safetensors", site / "set")
+    told = evaluate(site / "trained.safetensors", site / "set")
     assert "AP50" in told.stdout
     assert f"{100 * rows[0]['ap']:.1f}" in told.stdout
 
@@ -128,8 +132,8 @@ def test_a_model_is_scored_by_kind_and_in_all(site):
     ],
 )
 def test_the_gate_decides_the_exit_code(site, model, champion, code, word):
-    result = janus(
-        "evaluate", site / f"{model}.safetensors", site / "set",
+    result = evaluate(
+        site / f"{model}.safetensors", site / "set",
         "--against", site / f"{champion}.safetensors",
     )  # fmt: skip
     assert result.exit_code == code, result.output
@@ -150,8 +154,8 @@ def test_a_difference_that_few_pictures_cannot_tell_exits_with_4(site, tmp_path)
         [type(f)(f.id, f.image, Instances.of_masks(t.masks, t.labels)) for f, t in frames],
         KINDS,
     )
-    result = janus(
-        "evaluate", site / "trained.safetensors", tmp_path,
+    result = evaluate(
+        site / "trained.safetensors", tmp_path,
         "--against", site / "other.safetensors", "--json",
     )  # fmt: skip
     assert result.exit_code == 4, result.output
@@ -163,14 +167,14 @@ def test_a_difference_that_few_pictures_cannot_tell_exits_with_4(site, tmp_path)
 def test_a_set_without_pictures_cannot_be_scored(site, tmp_path):
     write_coco(tmp_path / "annotations.json", [draw(1)], KINDS)
     (tmp_path / "images" / "1.png").unlink()
-    result = janus("evaluate", site / "trained.safetensors", tmp_path)
+    result = evaluate(site / "trained.safetensors", tmp_path)
     assert isinstance(result.exception, InvalidInput)
     assert "expected at least one picture, found none (1 rejected)" in str(result.exception)
 
 
 def test_a_file_that_is_no_model_is_refused(site, tmp_path):
     (tmp_path / "odd.safetensors").write_bytes(b"\x00" * 64)
-    result = janus("evaluate", tmp_path / "odd.safetensors", site / "set")
+    result = evaluate(tmp_path / "odd.safetensors", site / "set")
     assert isinstance(result.exception, InvalidInput)
     assert "odd.safetensors: expected a safetensors file written by Janus" in str(result.exception)
 

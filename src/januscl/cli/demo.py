@@ -18,7 +18,7 @@ def demo(
     day: Annotated[
         Path | None, typer.Option(help="A day's script in YAML; the built-in day when omitted.")
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads for training.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, help="torch's threads.")] = 2,
     json: Annotated[bool, typer.Option("--json", help="Print the account as JSON.")] = False,
 ) -> None:
     """Run a simulated fleet through one compressed day and write report.html.
@@ -34,9 +34,10 @@ def demo(
     from januscl.cli.demo_account import account_of
     from januscl.cli.demonstration import Demonstration
     from januscl.cli.folders import fresh_folder
+    from januscl.train import limited_threads
 
     fresh_folder(out)
-    with progress_bars(json) as bars:
+    with limited_threads(threads), progress_bars(json) as bars:
         bar = bars.add_task("preparing", total=script.ticks)
 
         def show(tick: int, text: str) -> None:

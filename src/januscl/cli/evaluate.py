@@ -1,14 +1,18 @@
 """``janus evaluate``: a model's AP on labelled pictures, alone or against another model."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from januscl.cli.options import check_model_file
 from januscl.cli.output import console, print_json, print_rows
-from januscl.core import Answer, InvalidInput
+from januscl.core import Answer, InvalidInput, Verdict
+
+if TYPE_CHECKING:
+    from januscl.evaluate import SliceRow
 
 
 def evaluate(
@@ -17,15 +21,33 @@ def evaluate(
     against: Annotated[
         str | None, typer.Option(help="The champion to compare with; the gate answers.")
     ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="torch's threads.")] = 2,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score a model. With --against, exits with 3 when it is worse and 4 when one cannot tell."""
-    from januscl.annotate import find_coco, read_set
+    from januscl.annotate import find_coco
 
     find_coco(data)
     for name in (model, against):
         check_model_file(name)
 
+    from januscl.train import limited_threads
+
+    with limited_threads(threads):
+        table, verdict = _score(model, data, against)
+    if json:
+        print_json({"table": table, "verdict": verdict})
+    else:
+        _tell(f"{model} on {data.resolve().name}", table, verdict)
+    if verdict is not None and verdict.answer is not Answer.PASS:
+        raise typer.Exit(3 if verdict.answer is Answer.FAIL else 4)
+
+
+def _score(
+    model: str, data: Path, against: str | None
+) -> tuple[tuple["SliceRow", ...], Verdict | None]:
+    """Return the model's AP on the set, and what the gate says where there is a champion."""
+    from januscl.annotate import read_set
     from januscl.cli.models import frames_of, joined, model_named
     from januscl.evaluate import SliceData, gate, match, slice_table
 
@@ -42,26 +64,24 @@ def evaluate(
     seen = first.predict(images)
     name = data.resolve().name
     table = slice_table({name: truths}, {name: seen}, coco.taxonomy)
-    verdict = None
-    if against is not None:
-        champion = match(truths, model_named(against).predict(images))
-        verdict = gate({name: SliceData(champion, match(truths, seen))}, target=None)
-    if json:
-        print_json({"table": table, "verdict": verdict})
-    else:
-        rows = [
-            {
-                "kind": row.kind or "all",
-                "pictures": row.frames,
-                "packages": row.truths,
-                "AP": f"{100 * row.ap:.1f}",
-                "AP50": f"{100 * row.ap50:.1f}",
-                "AP75": f"{100 * row.ap75:.1f}",
-            }
-            for row in table
-        ]
-        print_rows(f"{model} on {name}", rows, False, "No pictures.")
-        if verdict is not None:
-            console.print(f"[bold]{verdict.answer}[/]: {escape(' '.join(verdict.reasons))}")
-    if verdict is not None and verdict.answer is not Answer.PASS:
-        raise typer.Exit(3 if verdict.answer is Answer.FAIL else 4)
+    if against is None:
+        return table, None
+    champion = match(truths, model_named(against).predict(images))
+    return table, gate({name: SliceData(champion, match(truths, seen))}, target=None)
+
+
+def _tell(title: str, table: Sequence["SliceRow"], verdict: Verdict | None) -> None:
+    rows = [
+        {
+            "kind": row.kind or "all",
+            "pictures": row.frames,
+            "packages": row.truths,
+            "AP": f"{100 * row.ap:.1f}",
+            "AP50": f"{100 * row.ap50:.1f}",
+            "AP75": f"{100 * row.ap75:.1f}",
+        }
+        for row in table
+    ]
+    print_rows(title, rows, False, "No pictures.")
+    if verdict is not None:
+        console.print(f"[bold]{verdict.answer}[/]: {escape(' '.join(verdict.reasons))}")

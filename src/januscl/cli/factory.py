@@ -10,7 +10,14 @@ from januscl.decks import Augmenter, Recipe
 from januscl.decks.recipe import Chance
 from januscl.evaluate import average_precision
 from januscl.sim import BASE_MIX, BASE_TAXONOMY, make_labelled
-from januscl.train import Checkpoint, CompactModel, Settings, fit, strategy_named
+from januscl.train import (
+    Checkpoint,
+    CompactModel,
+    Settings,
+    fit,
+    limited_threads,
+    strategy_named,
+)
 
 PILES = 1200
 HELD_BACK = 100
@@ -29,7 +36,7 @@ RECIPE = Recipe(
 def make_factory(threads: int, as_json: bool) -> None:
     """Train the factory model, score it, and write it with its card into the package."""
     folder = Path(str(resources.files("januscl.train.factory")))
-    with progress_bars(as_json) as bars:
+    with limited_threads(threads), progress_bars(as_json) as bars:
         piles = bars.add_task("simulating piles", total=PILES + HELD_BACK)
         frames, held_back = [], []
         for frame in make_labelled(PILES, SEED, BASE_MIX):

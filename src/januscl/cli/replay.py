@@ -56,9 +56,10 @@ def replay(  # noqa: PLR0913 - a command has as many options as it has
     from januscl.cli.photographs import read_photographs
     from januscl.cli.replay_account import account_of
     from januscl.cli.replaying import Budget, Replay
+    from januscl.train import limited_threads
 
     began = time.monotonic()
-    with progress_bars(json) as bars:
+    with limited_threads(threads), progress_bars(json) as bars:
         bar = bars.add_task("reading photographs", total=None)
 
         def show(done: int, total: int, text: str) -> None:

@@ -2,13 +2,17 @@
 
 import hashlib
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from januscl.cli.options import check_model_file
 from januscl.cli.output import console, print_json, progress_bars
-from januscl.core import InvalidInput
+from januscl.core import InvalidInput, LabelledFrame, Taxonomy
+
+if TYPE_CHECKING:
+    from januscl.annotate import CocoSet
+    from januscl.train import CompactModel, FitReport, Settings
 
 
 def train(  # noqa: PLR0913 - a command has as many options as it has
@@ -45,42 +49,16 @@ def train(  # noqa: PLR0913 - a command has as many options as it has
         raise InvalidInput(
             "janus train", "a COCO set, or --factory", "neither", "See `janus train --help`."
         )
-    from januscl.annotate import find_coco, read_set
+    _check(data, history, base, out)
 
-    for given in (data, history):
-        if given is not None:
-            find_coco(given)
-    check_model_file(base)
-    if out.is_dir():
-        raise InvalidInput("--out", "a file to write", f"the folder {out}", "Name a file in it.")
+    from januscl.cli.models import model_named
+    from januscl.train import Settings, limited_threads
 
-    from januscl.cli.models import frames_of, joined, model_named
-    from januscl.decks import Augmenter, Recipe
-    from januscl.train import Checkpoint, Settings, fit, strategy_named
-
-    model = model_named(base)
-    known = joined(model.taxonomy, read_set(data).taxonomy.kinds)
-    if history is not None:
-        known = joined(known, read_set(history).taxonomy.kinds)
-    new = read_set(data, known)
-    old = frames_of(read_set(history, known)) if history is not None else []
-    checkpoint = out.with_suffix(".checkpoint")
-    with progress_bars(json) as bars:
-        bar = bars.add_task("training", total=steps)
-        report = fit(
-            model.grown(known),
-            frames_of(new),
-            old,
-            strategy_named(strategy),
-            Settings(steps=steps, seed=seed, threads=threads),
-            augment=Augmenter(Recipe()),
-            checkpoint=Checkpoint(checkpoint),
-            progress=lambda done, of, loss: bars.update(
-                bar, completed=done, description=f"training, loss {loss:.2f}"
-            ),
-        )
-    report.model.save(out)
-    checkpoint.unlink(missing_ok=True)
+    with limited_threads(threads):
+        model = model_named(base)
+        known, new, old = _read(data, history, model.taxonomy)
+        settings = Settings(steps=steps, seed=seed, threads=threads)
+        report = _fit(model.grown(known), new, old, strategy, settings, out, json)
     facts = {
         "model": str(out),
         "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
@@ -92,7 +70,72 @@ def train(  # noqa: PLR0913 - a command has as many options as it has
     }
     if json:
         print_json(facts)
-        return
+    else:
+        _tell(new, report, out)
+
+
+def _check(data: Path, history: Path | None, base: str, out: Path) -> None:
+    """Refuse wrong paths before anything slow begins."""
+    from januscl.annotate import find_coco
+
+    for given in (data, history):
+        if given is not None:
+            find_coco(given)
+    check_model_file(base)
+    if out.is_dir():
+        raise InvalidInput("--out", "a file to write", f"the folder {out}", "Name a file in it.")
+
+
+def _read(
+    data: Path, history: Path | None, known: Taxonomy
+) -> tuple[Taxonomy, "CocoSet", list[LabelledFrame]]:
+    """Return the kinds of the model and both sets, the new set, and the frames of history."""
+    from januscl.annotate import read_set
+    from januscl.cli.models import frames_of, joined
+
+    given = [path for path in (data, history) if path is not None]
+    for path in given:
+        known = joined(known, read_set(path).taxonomy.kinds)
+    new, *old = (read_set(path, known) for path in given)
+    return known, new, [frame for part in old for frame in frames_of(part)]
+
+
+def _fit(
+    model: "CompactModel",
+    new: "CocoSet",
+    old: list[LabelledFrame],
+    strategy: str,
+    settings: "Settings",
+    out: Path,
+    quiet: bool,
+) -> "FitReport":
+    """Train, show how it goes, and write the model; a stopped run has its checkpoint beside it."""
+    from januscl.cli.models import frames_of
+    from januscl.decks import Augmenter, Recipe
+    from januscl.train import Checkpoint, fit, strategy_named
+
+    checkpoint = out.with_suffix(".checkpoint")
+    with progress_bars(quiet) as bars:
+        bar = bars.add_task("training", total=settings.steps)
+        report = fit(
+            model,
+            frames_of(new),
+            old,
+            strategy_named(strategy),
+            settings,
+            augment=Augmenter(Recipe()),
+            checkpoint=Checkpoint(checkpoint),
+            progress=lambda done, of, loss: bars.update(
+                bar, completed=done, description=f"training, loss {loss:.2f}"
+            ),
+        )
+    report.model.save(out)
+    checkpoint.unlink(missing_ok=True)
+    return report
+
+
+def _tell(new: "CocoSet", report: "FitReport", out: Path) -> None:
+    """Tell a person what came of it, and what was left out."""
     console.print(
         f"Trained on {len(new)} pictures in {report.seconds:.0f} s, loss "
         f"{report.losses[0]:.2f} to {report.losses[-1]:.2f}. Wrote {out}.",

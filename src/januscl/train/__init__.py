@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from januscl.train.network import CompactMaskRCNN, Detections
     from januscl.train.settings import Settings
     from januscl.train.strategies import Interpolate, Naive, Replay, strategy_named
+    from januscl.train.threads import limited_threads
 
 __all__ = [
     "Augment", "Checkpoint", "CompactMaskRCNN", "CompactModel", "Detections", "FitReport",
     "Interpolate", "Naive", "Progress", "Replay", "Settings", "factory_card", "factory_model",
-    "fit", "strategy_named",
+    "fit", "limited_threads", "strategy_named",
 ]  # fmt: skip
 
 _HOME = {
@@ -29,7 +30,7 @@ _HOME = {
     "CompactModel": "model", "Detections": "network", "FitReport": "loop",
     "Interpolate": "strategies", "Naive": "strategies", "Progress": "loop", "Replay": "strategies",
     "Settings": "settings", "factory_card": "factory", "factory_model": "factory", "fit": "loop",
-    "strategy_named": "strategies",
+    "limited_threads": "threads", "strategy_named": "strategies",
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from januscl.train.model import CompactModel
 from januscl.train.network import CompactMaskRCNN, Targets
 from januscl.train.prepare import check_frame, fitted_frame, to_input, to_target
 from januscl.train.settings import Settings
+from januscl.train.threads import limited_threads
 
 Augment = Callable[[Sequence[LabelledFrame], int, np.random.Generator], LabelledFrame]
 Progress = Callable[[int, int, float], None]
@@ -75,45 +76,52 @@ def fit(
         StorageFull: There was no room for a checkpoint; the earlier one is intact.
     """
     began = time.monotonic()
+    frames = _ready(model, new, history)
+    shape = (settings.steps, settings.batch)
+    drawn = strategy.draw(len(new), len(history), shape, np.random.default_rng(settings.seed))
+    trained = model.copy()
+    optimizer = torch.optim.AdamW(
+        trained.network.parameters(), settings.lr, weight_decay=settings.weight_decay
+    )
+    run = run_of(model, frames, drawn, strategy.name, settings)
+    losses = checkpoint.restore(run, trained.network, optimizer) if checkpoint else []
+    resumed_at = len(losses)
+    with limited_threads(settings.threads), torch.random.fork_rng(devices=[]):
+        _train_mode(trained.network, settings.frozen_norm)
+        for step in range(resumed_at, settings.steps):
+            chance = _begin(step, settings, optimizer)
+            chosen = [
+                augment(frames, int(i), chance) if augment else frames[i] for i in drawn[step]
+            ]
+            losses.append(_step(trained, chosen, strategy, optimizer))
+            done = step + 1
+            if checkpoint and (done % checkpoint.every == 0 or done == settings.steps):
+                checkpoint.write(run, trained.network, optimizer, losses)
+            if progress:
+                progress(done, settings.steps, losses[-1])
+    trained.network.eval()
+    strategy.finish(trained.network, model.network)
+    return FitReport(trained, tuple(losses), resumed_at, time.monotonic() - began)
+
+
+def _ready(
+    model: CompactModel, new: Sequence[LabelledFrame], history: Sequence[LabelledFrame]
+) -> list[LabelledFrame]:
+    """Return all frames, new before history, checked and at the model's input size."""
     if not new:
         raise InvalidInput("new", "at least one labelled picture", "none", "Label some first.")
     for frame in (*new, *history):
         check_frame(frame, model.rows)
-    frames = [fitted_frame(frame, model.input_px) for frame in (*new, *history)]
-    shape = (settings.steps, settings.batch)
-    drawn = strategy.draw(len(new), len(history), shape, np.random.default_rng(settings.seed))
-    trained = model.copy()
-    network = trained.network
-    optimizer = torch.optim.AdamW(
-        network.parameters(), settings.lr, weight_decay=settings.weight_decay
-    )
-    run = run_of(model, frames, drawn, strategy.name, settings)
-    losses = checkpoint.restore(run, network, optimizer) if checkpoint else []
-    resumed_at = len(losses)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(settings.threads)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            _train_mode(network, settings.frozen_norm)
-            for step in range(resumed_at, settings.steps):
-                for group in optimizer.param_groups:
-                    group["lr"] = settings.rate(step)
-                chance = np.random.default_rng((settings.seed, step))
-                torch.manual_seed(int(chance.integers(2**62)))
-                chosen = [
-                    augment(frames, int(i), chance) if augment else frames[i] for i in drawn[step]
-                ]
-                losses.append(_step(trained, chosen, strategy, optimizer))
-                done = step + 1
-                if checkpoint and (done % checkpoint.every == 0 or done == settings.steps):
-                    checkpoint.write(run, network, optimizer, losses)
-                if progress:
-                    progress(done, settings.steps, losses[-1])
-    finally:
-        torch.set_num_threads(threads)
-    network.eval()
-    strategy.finish(network, model.network)
-    return FitReport(trained, tuple(losses), resumed_at, time.monotonic() - began)
+    return [fitted_frame(frame, model.input_px) for frame in (*new, *history)]
+
+
+def _begin(step: int, settings: Settings, optimizer: torch.optim.Optimizer) -> np.random.Generator:
+    """Set the step's rate and torch's seed; return the generator of the step's other chance."""
+    for group in optimizer.param_groups:
+        group["lr"] = settings.rate(step)
+    chance = np.random.default_rng((settings.seed, step))
+    torch.manual_seed(int(chance.integers(2**62)))
+    return chance
 
 
 def _step(
