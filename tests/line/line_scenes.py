@@ -124,6 +124,7 @@ class Shift:
         min_cost: Lost picks a day from which it is worth them, of 1000.
         learning: Steps and pictures a step.
         meanwhile: Called while a training runs.
+        routine: Frames that a routine campaign looks through, for as many labels as a novelty's.
     """
 
     def __init__(
@@ -135,6 +136,7 @@ class Shift:
         min_cost: float = 5.0,
         learning: Learning | None = None,
         meanwhile: Callable[[], None] = lambda: None,
+        routine: int = 0,
     ) -> None:
         self.now = START
         self.person = person or Person()
@@ -147,7 +149,12 @@ class Shift:
             World(lambda: self.now, None, meanwhile),
             Policy(
                 Watching(cameras=False),
-                Collecting(frames=frames, min_cost=min_cost),
+                Collecting(
+                    frames=frames,
+                    min_cost=min_cost,
+                    routine_every=routine,
+                    routine_frames=frames,
+                ),
                 learning or Learning(steps=2, batch=1, threads=1, replay=6),
             ),
             picks_a_day=1000.0,
@@ -174,6 +181,23 @@ class Shift:
         point = tuple(float(v) for v in seen.boxes[row].reshape(2, 2).mean(axis=0))
         self.line.report(id, Pick(row, point, outcome, self.now))
         return id
+
+    def works_on(self, frames: int, doubtful: Callable[[int], bool] = lambda k: False) -> list[str]:
+        """Work on piles of known kinds; of some, the model is in doubt of every package."""
+        ids = []
+        for k in range(frames):
+            self.now += EVERY
+            self.count += 1
+            pile = draw(30_000 + self.count)
+            seen = as_seen(pile.truth, self.count)
+            if doubtful(k):
+                seen = replace(seen, scores=np.full(len(seen), 0.5, np.float32))
+            cell = CELLS[k % 2]
+            frame = Frame(pile.image, cell.camera, cell.robot, self.now)
+            ids.append(self.line.observe(frame, seen, self.champion.id))
+            self.person.truth[ids[-1]] = pile.truth
+            self.line.report(ids[-1], Pick(0, (20.0, 20.0), Outcome.PICKED, self.now))
+        return ids
 
     def triangles_arrive(self, frames: int) -> list[str]:
         """Work on: picks of known kinds succeed, those of triangles fail."""

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from januscl.core import Frame, Instances, Observation
-from januscl.line.moments import hold_back, moments
+from januscl.line.moments import Moments, hold_back, moments
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -39,3 +39,10 @@ def test_no_moment_is_both_learned_from_and_judged_by():
 def test_a_single_moment_is_cut_at_its_end():
     frames = [observation(k, "a", 2.5 * k) for k in range(9)]
     assert hold_back(frames, 1 / 3) == {"o006", "o007", "o008"}
+
+
+def test_moments_are_numbered_as_frames_come_and_cut_after_ten():
+    minutes = [*range(12), 60, 61]
+    teller = Moments()
+    numbers = [teller.of(START + timedelta(minutes=m)) for m in minutes]
+    assert numbers == [0] * 10 + [1] * 2 + [2] * 2

@@ -1,11 +1,13 @@
 """One novelty's way from its campaign to the fleet, in the order in which it happens.
 
-`Cycle.run` is the story. Each step below it fetches, calls a station, and stores.
+A routine campaign goes the same way. `Cycle.run` is the story. Each step below it fetches, calls
+a station, and stores.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 from januscl.annotate import make_task, validate_label
 from januscl.core import (
@@ -31,8 +33,6 @@ from januscl.core.wire import instances_to_json
 from januscl.decks import Recipe, build_deck, check_disjoint, choose_replay, freeze_slice
 from januscl.line.judging import Judge
 from januscl.line.keeping import keep_labelled, load_labelled
-from januscl.line.moments import hold_back
-from januscl.line.novelties import NoveltyLedger
 from januscl.line.policy import Policy
 from januscl.store import Workspace
 from januscl.train.settings import Settings
@@ -57,6 +57,25 @@ class World:
     clock: Callable[[], datetime]
     release: Callable[[ModelVersion, str, str | None], Release] | None = None
     meanwhile: Callable[[], None] = lambda: None
+
+
+class Ledger(Protocol):
+    """What a cycle asks of those who keep the novelties and what was collected of them."""
+
+    def left(self, novelty: str) -> int:
+        """Return how many more labels a novelty may cost."""
+
+    def choose(self, novelty: str, quota: int) -> list[Observation]:
+        """Return the frames to be labelled, pixels included, ``quota`` at most."""
+
+    def judging(self, frames: Sequence[Observation]) -> set[str]:
+        """Return the ids of those of the labelled frames that judge; the others teach."""
+
+    def christen(self, novelty: str, labels: Sequence[Label], taxonomy: Taxonomy) -> Novelty:
+        """Give a novelty the name that its labels brought."""
+
+    def move(self, novelty: str, state: NoveltyState, at: datetime) -> Novelty:
+        """Move a novelty on its way."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +124,7 @@ class Cycle:
     def __init__(
         self,
         workspace: Workspace,
-        ledger: NoveltyLedger,
+        ledger: Ledger,
         judge: Judge,
         annotator: Annotator,
         taxonomy: Taxonomy,
@@ -116,17 +135,21 @@ class Cycle:
         self._workspace, self._catalogue = workspace, workspace.catalogue
         self._ledger, self._judge = ledger, judge
         self._annotator, self._taxonomy = annotator, taxonomy
-        self._executor, self.policy = executor, policy
+        self._executor, self._policy = executor, policy
         self._world = world
 
-    def run(self, novelty: Novelty) -> CycleReport:
+    def run(self, novelty: Novelty, steps: int | None = None) -> CycleReport:
         """Label, build, train, judge, release; then close the novelty, or keep it open.
+
+        Args:
+            novelty: What is to be learned.
+            steps: Of the training; the policy's when omitted.
 
         Raises:
             Conflict: Nothing that was collected of the novelty could be labelled.
             JobFailed: The training ended in an error.
         """
-        frames = self._ledger.choose(novelty.id, self.policy.collecting.frames)
+        frames = self._ledger.choose(novelty.id, self._ledger.left(novelty.id))
         labels = self.label(novelty, frames)
         novelty = self._ledger.christen(novelty.id, labels, self._taxonomy)
         learned, kept_back = self.split(novelty, frames, labels)
@@ -134,7 +157,7 @@ class Cycle:
             raise self._too_few(novelty)
         part = self.freeze(novelty, kept_back)
         deck = self.build(novelty, learned)
-        challenger = self.train(deck)
+        challenger = self.train(deck, steps=steps)
         champion = self._catalogue.aliases.get("champion")
         verdict = self.judge(challenger, champion, part.name)
         trained = challenger
@@ -182,14 +205,14 @@ class Cycle:
     def split(
         self, novelty: Novelty, frames: Sequence[Observation], labels: Sequence[Label]
     ) -> tuple[tuple[DeckItem, ...], tuple[DeckItem, ...]]:
-        """Keep the labelled frames, and hold some moments back to judge by."""
+        """Keep the labelled frames, and hold back those that judge."""
         truth = {label.observation: label.truth for label in labels}
         # A ticket may have opened since the frames were chosen.
         barred = self._catalogue.observations.quarantined(truth)
         if barred:
             self._record("quarantined", novelty.id, {"frames": sorted(barred)})
         labelled = [frame for frame in frames if frame.id in truth.keys() - barred]
-        back = hold_back(labelled, self.policy.collecting.held_back)
+        back = self._ledger.judging(labelled)
         items = keep_labelled(
             self._workspace,
             (LabelledFrame(f.id, f.frame.image, truth[f.id]) for f in labelled),
@@ -224,7 +247,7 @@ class Cycle:
 
     def build(self, novelty: Novelty, learned: Sequence[DeckItem]) -> Deck:
         """Build the deck: what is new, and what must not be forgotten."""
-        policy = self.policy.learning
+        policy = self._policy.learning
         history = self.history()
         frames = load_labelled(self._workspace, [*learned, *history])
         labels = {frame.id: frame.truth.labels.tolist() for frame in frames}
@@ -258,7 +281,7 @@ class Cycle:
         self, deck: Deck, strategy: str | None = None, steps: int | None = None
     ) -> ModelVersion:
         """Train a challenger on the deck elsewhere, while the fleet goes on working."""
-        policy = self.policy.learning
+        policy = self._policy.learning
         settings = Settings(
             steps=steps or policy.steps,
             batch=policy.batch,
@@ -301,7 +324,7 @@ class Cycle:
             champion,
             self._catalogue.slices.list(),
             target,
-            self.policy.learning.seed,
+            self._policy.learning.seed,
             _CONFIDENCE,
         )
         self._catalogue.verdicts.add(challenger.id, champion, verdict, self._world.clock())

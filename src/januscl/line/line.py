@@ -11,6 +11,7 @@ from januscl.compute import LocalExecutor
 from januscl.core import (
     Annotator,
     Cell,
+    Event,
     Frame,
     Instances,
     InvalidInput,
@@ -24,12 +25,13 @@ from januscl.core import (
     Taxonomy,
     Ticket,
 )
-from januscl.line.cycle import Cycle, CycleReport, World
+from januscl.line.cycle import Cycle, CycleReport, Ledger, World
 from januscl.line.judging import Judge
 from januscl.line.keeping import load_labelled
 from januscl.line.novelties import NoveltyLedger
 from januscl.line.observer import Observer
 from januscl.line.policy import Policy
+from januscl.line.routine import RoutineLedger
 from januscl.line.shelf import Shelf
 from januscl.release import who_runs
 from januscl.store import Workspace
@@ -69,6 +71,7 @@ class Line:
         shelf: Model versions.
         judge: Models on slices.
         ledger: Novelties.
+        routine: What the champion is in doubt of while nothing is novel.
         observer: Cameras and models.
         cycle: The way of one novelty.
     """
@@ -91,20 +94,25 @@ class Line:
         self.shelf = Shelf(workspace)
         self.judge = Judge(workspace, self.shelf)
         self.ledger = NoveltyLedger(workspace, self.policy.collecting, picks_a_day, seed)
+        self.routine = RoutineLedger(workspace, self.policy.collecting, self.ledger, seed)
         self.observer = Observer(
             workspace,
             cells,
             self.policy.watching,
-            on_report=self.ledger.take,
+            on_report=self._take,
             on_ticket=on_ticket,
             on_known=self.ledger.know,
             describe=lambda model, image, regions: self.shelf.load(model).describe(image, regions),
             seed=seed,
         )
         executor = LocalExecutor(workspace.folder / "jobs", self.policy.learning.threads)
-        self.cycle = Cycle(
-            workspace, self.ledger, self.judge, annotator, taxonomy, executor, self.policy, world
-        )
+
+        def cycle_of(ledger: Ledger) -> Cycle:
+            return Cycle(
+                workspace, ledger, self.judge, annotator, taxonomy, executor, self.policy, world
+            )
+
+        self.cycle, self._routine_cycle = cycle_of(self.ledger), cycle_of(self.routine)
 
     @classmethod
     def open(
@@ -184,13 +192,22 @@ class Line:
         self.observer.report(observation, pick)
 
     def ready(self) -> list[Novelty]:
-        """Return the novelties whose campaign has its frames, the costliest first."""
-        return self.ledger.ready()
+        """Return the novelties whose campaign has its frames, the costliest first.
 
-    def learn(self, novelty: Novelty) -> CycleReport:
-        """Take a novelty through labels, training, gate and release; see `Cycle.run`."""
+        While there is none, and none collects, the record of a routine campaign that is due.
+        """
+        return self.ledger.ready() or self.routine.ready()
+
+    def learn(self, novelty: Novelty, steps: int | None = None) -> CycleReport:
+        """Take a novelty, or a routine campaign, through labels, training, gate and release.
+
+        Args:
+            novelty: One that is ready; see `Cycle.run`.
+            steps: Of the training; the policy's when omitted.
+        """
         before = self.champion
-        outcome = self.cycle.run(novelty)
+        cycle = self._routine_cycle if self.routine.has(novelty.id) else self.cycle
+        outcome = cycle.run(novelty, steps)
         if self.champion != before:
             self.know(self.champion)
             if self.observer.watches(self.champion):
@@ -235,9 +252,9 @@ class Line:
         ]
 
     def _ordinary(self) -> list[Observation]:
-        """Return the latest observations that were kept without being an event."""
+        """Return the latest observations that were kept by chance, and are no event."""
         catalogue = self.workspace.catalogue
-        strange = {event.observation for event in catalogue.events.list()}
+        strange = {event.observation for event in catalogue.events.list()} | self.routine.kept
         kept = [
             row.id
             for row in catalogue.observations.list(newest_first=True)
@@ -245,6 +262,11 @@ class Line:
         ][:_ORDINARY]
         barred = catalogue.observations.quarantined(kept)
         return [self.workspace.observation(id) for id in kept if id not in barred]
+
+    def _take(self, observation: Observation, event: Event | None) -> None:
+        """Hand what was triaged to the novelties first: a campaign may open by it."""
+        self.ledger.take(observation, event)
+        self.routine.take(observation, event)
 
     def _again(self, seen: Observation) -> Observation:
         """Return an observation as the champion sees it."""

@@ -21,6 +21,7 @@ from januscl.core import (
     mask_iou,
     new_id,
 )
+from januscl.line.moments import hold_back
 from januscl.line.policy import Collecting
 from januscl.store import Workspace
 from januscl.triage import Candidate, NoveltyDesk, Sighting, choose_frames
@@ -38,6 +39,9 @@ class NoveltyLedger:
         policy: What a novelty may cost.
         picks_a_day: Attempts a day in the whole fleet; 0 where nothing is picked.
         seed: Of the random share of a campaign.
+
+    Attributes:
+        taken: Ids of the observations that were taken to be labelled; none is asked for twice.
     """
 
     def __init__(
@@ -49,9 +53,9 @@ class NoveltyLedger:
         self._known: dict[str, NDArray[np.floating]] = {}
         self._first: NoveltyDesk | None = None
         self._strangeness: dict[str, float] = {}
-        self._labelled: set[str] = set()
         self._spent: Counter[str] = Counter()
         self._reports = 0
+        self.taken: set[str] = set()
 
     def know(self, model: str, ordinary: NDArray[np.floating]) -> None:
         """Take the embeddings ``(M, D)`` of known kinds as a model sees them."""
@@ -141,6 +145,11 @@ class NoveltyLedger:
         ranked = () if self._first is None else self._first.rank()
         return [novelty for novelty in ranked if novelty.state is NoveltyState.COLLECTING]
 
+    def hungry(self) -> bool:
+        """Say whether a novelty collects frames that it may still have labelled."""
+        least = min(self._policy.least, self._policy.frames)
+        return any(self.left(novelty.id) >= least for novelty in self.collecting())
+
     def waiting(self, novelty: str) -> int:
         """Return how many frames of a novelty could be labelled now."""
         return len(self._candidates(novelty))
@@ -155,13 +164,17 @@ class NoveltyLedger:
         if len(chosen) < quota:
             rest = [c.observation for c in candidates if c.observation not in set(chosen)]
             chosen += rest[: quota - len(chosen)]
-        self._labelled |= set(chosen)
+        self.taken |= set(chosen)
         self._spent[novelty] += len(chosen)
         members = [(s.observation, s.instance) for s in self._desk.members(novelty)]
         self._catalogue.novelties.assign(novelty, members)
         for campaign in self._catalogue.campaigns.list(novelty)[-1:]:
             self._catalogue.campaigns.put(replace(campaign, frames=tuple(chosen)))
         return [self._workspace.observation(id) for id in chosen]
+
+    def judging(self, frames: Sequence[Observation]) -> set[str]:
+        """Return the ids of the frames that judge: whole moments of a novelty, never a part."""
+        return hold_back(frames, self._policy.held_back)
 
     def move(self, novelty: str, state: NoveltyState, at: datetime) -> Novelty:
         """Move a novelty on its way, with a row in the audit log."""
@@ -259,7 +272,7 @@ class NoveltyLedger:
     def _candidates(self, novelty: str) -> list[Candidate]:
         """Return the frames of a novelty that may be labelled: one candidate a frame."""
         members = {s.observation: s for s in self._desk.members(novelty)}
-        fresh = [id for id in members if id not in self._labelled]
+        fresh = [id for id in members if id not in self.taken]
         barred = self._catalogue.observations.quarantined(fresh)
         return [
             Candidate(

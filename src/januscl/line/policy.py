@@ -41,7 +41,7 @@ class Watching:
 
 @dataclass(frozen=True)
 class Collecting:
-    """What a novelty may cost in labels.
+    """What a novelty may cost in labels, and what is asked for while nothing is novel.
 
     Attributes:
         frames: Labels asked for, at most, including those held back for its slice.
@@ -50,6 +50,9 @@ class Collecting:
         patience: Hours after which a campaign makes do with `least` frames.
         least: Frames without which nothing can be learned.
         hours: After which a campaign that never had its frames is given up.
+        routine_every: Frames that a routine campaign looks through, while no novelty collects,
+            for those of which the model is most in doubt; 0 for no routine campaigns.
+        routine_frames: Labels that a routine campaign asks for, at most.
     """
 
     frames: int = 60
@@ -58,6 +61,8 @@ class Collecting:
     patience: float = 2.0
     least: int = 36
     hours: float = 72.0
+    routine_every: int = 0
+    routine_frames: int = 24
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,19 @@
 """Triage: signals and outcomes become events, then tickets or novelties.
 
 Owns: what an event is, when a fault gets its ticket and which frames that quarantines, which
-novelty an instance belongs to and what it costs, which frames a campaign takes. May call: core,
-numpy, scikit-learn. Keeps its state in memory and returns what changed; moves nothing.
+novelty an instance belongs to and what it costs, which frames leave the model in doubt, which
+frames a campaign takes. May call: core, numpy, scikit-learn. Keeps its state in memory and
+returns what changed; moves nothing.
 """
 
 from januscl.triage.cost import Attempts, expected_cost
+from januscl.triage.doubt import DoubtDesk, doubt_of, doubts_of, place_of
 from januscl.triage.events import classify
 from januscl.triage.faults import Evidence, FaultDesk
 from januscl.triage.novelties import NoveltyDesk, Sighting
 from januscl.triage.sampling import Candidate, choose_frames
 
 __all__ = [
-    "Attempts", "Candidate", "Evidence", "FaultDesk", "NoveltyDesk", "Sighting", "choose_frames",
-    "classify", "expected_cost",
+    "Attempts", "Candidate", "DoubtDesk", "Evidence", "FaultDesk", "NoveltyDesk", "Sighting",
+    "choose_frames", "classify", "doubt_of", "doubts_of", "expected_cost", "place_of",
 ]  # fmt: skip

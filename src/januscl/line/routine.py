@@ -1,0 +1,230 @@
+"""Routine campaigns: labels of what the champion is in doubt of, while nothing is novel."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from januscl.core import (
+    Campaign,
+    Cost,
+    Event,
+    EventKind,
+    Frame,
+    Label,
+    Novelty,
+    NoveltyState,
+    Observation,
+    Taxonomy,
+    new_id,
+)
+from januscl.line.moments import Moments
+from januscl.line.novelties import NoveltyLedger
+from januscl.line.policy import Collecting
+from januscl.store import Workspace
+from januscl.triage import Candidate, DoubtDesk, doubt_of, doubts_of, place_of
+
+_ENDED = (NoveltyState.CLOSED, NoveltyState.DISMISSED)
+
+
+class RoutineLedger:
+    """Looks through the champion's frames and asks for labels of a few of them.
+
+    A campaign looks through `routine_every` frames that pass while no novelty collects. Of the
+    moments of each robot a share, every third by default, judges: some of their frames are drawn
+    by chance and become the slice, so that it shows what the fleet sees on an ordinary day. Of
+    the others the most doubtful frames teach. Nothing is taken from a faulty camera.
+
+    In the catalogue a routine campaign hangs on a record among the novelties, named ``routine-1``
+    and so on, that costs no picks: its way from labels to the fleet is a novelty's. It is closed
+    by the model that learned from it; until then each round of labels adds to what is known.
+
+    Args:
+        workspace: Where records, members and campaigns are kept.
+        policy: How many frames are looked through, and how many labels asked for.
+        novelties: They come first; what they took is not asked for twice.
+        seed: Of the chance sample.
+
+    Attributes:
+        kept: Ids of the observations whose pixels were kept for a routine campaign alone.
+    """
+
+    def __init__(
+        self, workspace: Workspace, policy: Collecting, novelties: NoveltyLedger, seed: int = 0
+    ) -> None:
+        self._workspace, self._catalogue = workspace, workspace.catalogue
+        self._policy, self._novelties, self._seed = policy, novelties, seed
+        self._records: dict[str, Novelty] = {}
+        self._campaign: Campaign | None = None
+        self._moments: dict[str, Moments] = {}
+        self._desk = self._new_desk()
+        self._model, self._last = "", datetime.min
+        self._judging: set[str] = set()
+        self.kept: set[str] = set()
+
+    def take(self, observation: Observation, event: Event | None) -> None:
+        """Take an observation that was triaged, and the event that was made of it."""
+        if not self._policy.routine_every or _of_a_fault(event):
+            return
+        place = place_of(observation.instances)
+        if place is None:
+            return
+        champion = self._catalogue.aliases.get("champion")
+        if observation.model != champion or self._novelties.hungry() or self._under_way():
+            return
+        frame = observation.frame
+        if self._campaign is None or champion != self._model:
+            self._look_anew(champion, frame.at)
+        self._last = frame.at
+        candidate = Candidate(
+            observation.id, frame.camera, frame.at, place, doubt_of(observation.instances)
+        )
+        if self._desk.see(candidate, self._judges(frame)):
+            self._keep(observation)
+
+    def has(self, novelty: str) -> bool:
+        """Say whether a record among the novelties stands for a routine campaign."""
+        return novelty in self._records
+
+    def records(self) -> list[Novelty]:
+        """Return the records of all routine campaigns, in the order in which they were opened."""
+        return list(self._records.values())
+
+    def collecting(self) -> list[Novelty]:
+        """Return the record of the campaign that looks through frames, if there is one."""
+        return [n for n in self._records.values() if n.state is NoveltyState.COLLECTING]
+
+    def ready(self) -> list[Novelty]:
+        """Return the record of the campaign that has looked through its frames, if there is one."""
+        campaign = self._campaign
+        if campaign is None or self._novelties.hungry():
+            return []
+        due = self._desk.seen >= self._policy.routine_every or self._last >= campaign.expires
+        return self.collecting() if due and 2 * self.waiting() >= campaign.quota else []
+
+    def waiting(self) -> int:
+        """Return how many frames could be labelled now; 0 while none could teach or judge."""
+        if self._campaign is None:
+            return 0
+        teaching, judging = self._desk.choose(self._barred())
+        return len(teaching) + len(judging) if teaching and judging else 0
+
+    def left(self, novelty: str) -> int:
+        """Return how many labels the next round may cost."""
+        return self._policy.routine_frames
+
+    def choose(self, novelty: str, quota: int) -> list[Observation]:
+        """Return the frames to be labelled, pixels included, and mark them taken.
+
+        Args:
+            novelty: Id of the campaign's record.
+            quota: Frames at most.
+        """
+        assert self._campaign is not None, "a campaign that is ready looked through frames"
+        teaching, judging = self._desk.choose(self._barred())
+        judging = judging[:quota]
+        chosen = [*teaching[: quota - len(judging)], *judging]
+        self._judging = set(judging)
+        self._novelties.taken |= set(chosen)
+        frames = [self._workspace.observation(id) for id in chosen]
+        self._show(novelty, [frame for frame in frames if frame.id not in self._judging])
+        self._catalogue.campaigns.put(replace(self._campaign, frames=tuple(chosen)))
+        self._campaign = None
+        return frames
+
+    def judging(self, frames: Sequence[Observation]) -> set[str]:
+        """Return the ids of those frames that were drawn by chance, to judge."""
+        return {frame.id for frame in frames} & self._judging
+
+    def christen(self, novelty: str, labels: Sequence[Label], taxonomy: Taxonomy) -> Novelty:
+        """Return the record as it is: what labels show of an ordinary day has no name."""
+        return self._records[novelty]
+
+    def move(self, novelty: str, state: NoveltyState, at: datetime) -> Novelty:
+        """Move the record on its way, with a row in the audit log."""
+        moved = self._records[novelty] = replace(self._records[novelty], state=state)
+        with self._catalogue.transaction() as tx:
+            tx.novelties.put(moved)
+            tx.audit.record("line", f"novelty.{state}", novelty, {"name": moved.name}, at)
+        return moved
+
+    def _under_way(self) -> bool:
+        """Say whether what was asked for is being labelled or learned."""
+        idle = (NoveltyState.COLLECTING, *_ENDED)
+        return any(record.state not in idle for record in self._records.values())
+
+    def _judges(self, frame: Frame) -> bool:
+        """Say whether the moment that a frame belongs to judges."""
+        every = max(2, round(1 / self._policy.held_back))
+        moment = self._moments.setdefault(frame.robot, Moments()).of(frame.at)
+        # Robots that work in step must not leave all the judging to one of them.
+        return (moment + list(self._moments).index(frame.robot)) % every == 1
+
+    def _look_anew(self, champion: str, at: datetime) -> None:
+        """Begin to look through frames; what another model was in doubt of no longer counts."""
+        self._desk, self._model = self._new_desk(), champion
+        if self._campaign is not None:
+            return
+        quota = self._policy.routine_frames
+        record = next(iter(self.collecting()), None) or self._open_record(at)
+        entropy = sha256(f"campaign {record.id} {at.isoformat()}".encode()).digest()[:10]
+        expires = at + timedelta(hours=self._policy.hours)
+        self._campaign = Campaign(new_id(at, entropy), record.id, quota, at, expires)
+        with self._catalogue.transaction() as tx:
+            tx.campaigns.put(self._campaign)
+            tx.audit.record(
+                "triage", "campaign.opened", self._campaign.id,
+                {"novelty": record.id, "quota": quota}, at,
+            )  # fmt: skip
+
+    def _new_desk(self) -> DoubtDesk:
+        judging = max(1, round(self._policy.routine_frames * self._policy.held_back))
+        return DoubtDesk(self._policy.routine_frames - judging, judging, self._seed)
+
+    def _open_record(self, at: datetime) -> Novelty:
+        entropy = sha256(f"routine {at.isoformat()}".encode()).digest()[:10]
+        taken = {novelty.name for novelty in self._catalogue.novelties.list()}
+        number = next(k for k in range(1, len(taken) + 2) if f"routine-{k}" not in taken)
+        record = Novelty(
+            id=new_id(at, entropy),
+            name=f"routine-{number}",
+            state=NoveltyState.COLLECTING,
+            first_seen=at,
+            last_seen=at,
+            instances=0,
+            robots=(),
+            cost=Cost(0, 0, 0),
+        )
+        self._records[record.id] = record
+        return self.move(record.id, NoveltyState.COLLECTING, at)
+
+    def _keep(self, observation: Observation) -> None:
+        if self._catalogue.observations.get(observation.id).image is None:
+            self.kept.add(observation.id)
+        self._workspace.keep(observation)
+
+    def _barred(self) -> set[str]:
+        """Return the ids of frames that may not be asked for: quarantined, or asked for before."""
+        ids = self._desk.kept()
+        return self._catalogue.observations.quarantined(ids) | (ids & self._novelties.taken)
+
+    def _show(self, novelty: str, frames: Sequence[Observation]) -> None:
+        """Keep the most doubtful instance of each frame that teaches, for people to look at."""
+        members = [(f.id, int(doubts_of(f.instances).argmax())) for f in frames if len(f.instances)]
+        record = self._records[novelty]
+        self._records[novelty] = replace(
+            record,
+            last_seen=max([record.last_seen, *(f.frame.at for f in frames)]),
+            instances=record.instances + len(members),
+            robots=tuple(sorted({*record.robots, *(f.frame.robot for f in frames)})),
+        )
+        with self._catalogue.transaction() as tx:
+            tx.novelties.put(self._records[novelty])
+            tx.novelties.assign(novelty, members)
+
+
+def _of_a_fault(event: Event | None) -> bool:
+    """Say whether an event tells of a faulty camera, and not of a failed pick or a novelty."""
+    if event is None or event.kind is EventKind.NOVELTY:
+        return False
+    return event.kind is EventKind.FAULT or event.cause != "failed_pick"
