@@ -1,6 +1,7 @@
 """What a replay came to: the short account, the report, and figures for the benchmark."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from januscl.cli.account import Account, ap_points
@@ -8,7 +9,7 @@ from januscl.cli.replaying import Replay
 from januscl.core import Novelty
 from januscl.evaluate import paired_bootstrap
 from januscl.line import telling
-from januscl.line.report import Fact, Story, write_report
+from januscl.line.report import Fact, NoveltyCard, Story, write_report
 
 
 def account_of(replay: Replay, seconds: float) -> Account:
@@ -23,13 +24,6 @@ def account_of(replay: Replay, seconds: float) -> Account:
 def _facts(replay: Replay, seconds: float) -> dict[str, Any]:
     judge, held = replay.line.judge, replay.held_back
     champion = replay.line.champion
-    gain = paired_bootstrap(
-        judge.matches(replay.start.id, held),
-        judge.matches(champion, held),
-        resamples=2000,
-        confidence=0.95,
-        seed=replay.seed,
-    )
     photographs = replay.photographs
     return {
         "set": photographs.name,
@@ -48,11 +42,13 @@ def _facts(replay: Replay, seconds: float) -> dict[str, Any]:
             "after_history": judge.ap(replay.commissioned.id, held),
             "after_cycles": judge.ap(champion, held),
         },
-        "gain": {"delta": gain.delta, "low": gain.low, "high": gain.high, "confidence": 0.95},
+        "gain": _gain(replay, replay.start.id),
+        "gain_over_history": _gain(replay, replay.commissioned.id),
         "labels": sum(cycle.labels for cycle in replay.cycles),
         "cycles": [
             {
                 "novelty": cycle.novelty.name,
+                "routine": replay.line.routine.has(cycle.novelty.id),
                 "state": cycle.novelty.state,
                 "labels": cycle.labels,
                 "gate": cycle.verdict.answer,
@@ -64,28 +60,48 @@ def _facts(replay: Replay, seconds: float) -> dict[str, Any]:
     }
 
 
+def _gain(replay: Replay, before: str) -> dict[str, float]:
+    """Return what the last champion gained on what was held back, in AP with its interval."""
+    judge, held = replay.line.judge, replay.held_back
+    gain = paired_bootstrap(
+        judge.matches(before, held),
+        judge.matches(replay.line.champion, held),
+        resamples=2000,
+        confidence=0.95,
+        seed=replay.seed,
+    )
+    return {"delta": gain.delta, "low": gain.low, "high": gain.high, "confidence": 0.95}
+
+
 def _lines(facts: dict[str, Any]) -> tuple[str, ...]:
-    parts, ap, gain = facts["photographs"], facts["held_back_ap"], facts["gain"]
+    parts, ap = facts["photographs"], facts["held_back_ap"]
     lines = [
         f"{facts['set']}: {parts['history']} photographs of history, {parts['stream']} streamed, "
         f"{parts['held_back']} held back, {parts['rejected']} rejected; "
         f"{facts['labels']} labels asked for in the stream."
     ]
     for cycle in facts["cycles"]:
+        what = "Routine" if cycle["routine"] else "Novelty"
+        labels = "labels by doubt" if cycle["routine"] else "labels"
         lines.append(
-            f"Novelty  {cycle['novelty']} ({cycle['state']}): {cycle['labels']} labels, gate "
+            f"{what}  {cycle['novelty']} ({cycle['state']}): {cycle['labels']} {labels}, gate "
             f"{cycle['gate']}, AP held back {ap_points(cycle['held_back_ap'])}."
         )
     lines.append(
         f"AP on held-back photographs: base {ap_points(ap['base'])}, after history "
         f"{ap_points(ap['after_history'])}, after the cycles {ap_points(ap['after_cycles'])}."
     )
-    lines.append(
-        f"Gain over the base: {ap_points(gain['delta'])} points "
-        f"(95% interval {ap_points(gain['low'])} to {ap_points(gain['high'])})."
-    )
+    lines.append(f"Gain over the base: {_interval(facts['gain'])}.")
+    lines.append(f"Gain over the model after history: {_interval(facts['gain_over_history'])}.")
     lines.append(f"Took {facts['seconds']:.0f} s.")
     return tuple(lines)
+
+
+def _interval(gain: dict[str, float]) -> str:
+    return (
+        f"{ap_points(gain['delta'])} points (95% interval {ap_points(gain['low'])} to "
+        f"{ap_points(gain['high'])})"
+    )
 
 
 def _story(replay: Replay, facts: dict[str, Any], lines: Sequence[str]) -> Story:
@@ -98,6 +114,8 @@ def _story(replay: Replay, facts: dict[str, Any], lines: Sequence[str]) -> Story
         for cycle in replay.cycles
     ]
     ap, gain = facts["held_back_ap"], facts["gain"]
+    routine = [cycle for cycle in facts["cycles"] if cycle["routine"]]
+    by_doubt = sum(cycle["labels"] for cycle in routine)
     return Story(
         title=f"{facts['set']}, replayed",
         subtitle=f"{facts['photographs']['stream']} photographs streamed"
@@ -118,13 +136,15 @@ def _story(replay: Replay, facts: dict[str, Any], lines: Sequence[str]) -> Story
             Fact(
                 "Labels asked for",
                 str(facts["labels"]),
-                f"of {facts['photographs']['stream']} photographs",
+                f"of {facts['photographs']['stream']} photographs"
+                + (f"; {by_doubt} in routine campaigns" if routine else ""),
             ),
-            Fact("Novelties", str(len(facts["cycles"])), "found and labelled"),
+            Fact("Novelties", str(len(facts["cycles"]) - len(routine)), "found and labelled"),
+            Fact("Routine campaigns", str(len(routine)), "for what the model was in doubt of"),
         ),
         account=tuple(lines),
         taxonomy=replay.photographs.taxonomy,
-        novelties=telling.novelty_cards(workspace, lambda novelty: _novelty(facts, novelty)),
+        novelties=_cards(replay, facts),
         comparisons=telling.comparisons(judge, [replay.held_back], replay.start.id, champion, 6),
         verdicts=telling.verdict_cards(workspace),
         ap=telling.ap_table(judge, models, slices),
@@ -135,6 +155,14 @@ def _story(replay: Replay, facts: dict[str, Any], lines: Sequence[str]) -> Story
             "seconds": str(facts["seconds"]),
         },
     )
+
+
+def _cards(replay: Replay, facts: dict[str, Any]) -> tuple[NoveltyCard, ...]:
+    """Return the novelties; what is only in doubt is none, and is told by the account."""
+    routine = {record.name for record in replay.line.routine.records()}
+    cards = telling.novelty_cards(replay.workspace, lambda novelty: _novelty(facts, novelty))
+    shown = [card for card in cards if card.name not in routine]
+    return tuple(replace(card, rank=rank) for rank, card in enumerate(shown, start=1))
 
 
 def _novelty(facts: dict[str, Any], novelty: Novelty) -> tuple[Fact, ...]:

@@ -1,7 +1,7 @@
 """The replay's course: history, then one photograph after another, learning what is new."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -35,6 +35,7 @@ STEP_SECONDS = 0.55
 SMALL_OBJECT_PX = 22.0
 SIZES = (192, 256, 320, 384)
 WARM_UP = 12
+LEAST_STEPS, MOST_STEPS = 40, 160
 
 
 @dataclass
@@ -46,16 +47,20 @@ class Budget:
         seconds: For all.
         threads: torch's threads.
         step: Seconds of a step, measured as training goes on.
+        look: Seconds that the account takes to look at what was held back, for each model.
+        models: How many models it has yet to look at.
     """
 
     began: float
     seconds: float
     threads: int
     step: float = STEP_SECONDS
+    look: float = 0.0
+    models: int = 1
 
     def left(self) -> float:
-        """Return the seconds left."""
-        return self.seconds - (time.monotonic() - self.began)
+        """Return the seconds left, without those that the account will take."""
+        return self.seconds - (time.monotonic() - self.began) - self.look * self.models
 
     def steps(self, share: float, least: int, most: int) -> int:
         """Return the steps that fit into a share of what is left."""
@@ -107,7 +112,13 @@ class Replay:
             World(lambda: self.now),
             Policy(
                 watching=Watching(cameras=False),
-                collecting=Collecting(frames=self._quota(), least=WARM_UP, min_cost=0.0),
+                collecting=Collecting(
+                    frames=self._quota(),
+                    least=WARM_UP,
+                    min_cost=0.0,
+                    routine_every=self._window(),
+                    routine_frames=self._quota(),
+                ),
                 learning=Learning(threads=budget.threads, seed=seed),
             ),
         )
@@ -121,22 +132,31 @@ class Replay:
         self.commissioned: ModelVersion = self.start
 
     def run(self) -> None:
-        """Learn history, then watch the rest go by and learn what is new in it."""
+        """Learn history, then watch the rest go by and learn what is new in it, or in doubt.
+
+        Novelties come first; routine campaigns make do with the time that is left.
+        """
         self._commission()
-        stream = self.photographs.stream
+        stream, ledger, routine = self.photographs.stream, self.line.ledger, self.line.routine
         for number, frame in enumerate(stream):
             self._show(number, len(stream), "watching")
             self._arrive(frame)
-            for novelty in self.line.ledger.ready():
+            for novelty in self.line.ready():
                 self._learn(novelty, number)
-        for novelty in self.line.ledger.collecting():
-            ledger = self.line.ledger
+        for novelty in ledger.collecting():
             if min(ledger.waiting(novelty.id), ledger.left(novelty.id)) >= WARM_UP:
                 self._learn(novelty, len(stream))
+        if routine.waiting() >= WARM_UP // 2:
+            for record in routine.collecting():
+                self._learn(record, len(stream))
 
     def _quota(self) -> int:
         """Return the labels that a novelty may cost here: a fair part of a short stream."""
         return int(np.clip(len(self.photographs.stream) // 8, WARM_UP, 60))
+
+    def _window(self) -> int:
+        """Return the photographs that a routine campaign looks through: about half the stream."""
+        return max(2 * WARM_UP, len(self.photographs.stream) // 2)
 
     def _commission(self) -> None:
         """Train the first champion on history, and keep a part of it as its slice."""
@@ -169,6 +189,10 @@ class Replay:
         self.line.cycle.judge(self.commissioned, self.start.id, "history")
         catalogue.aliases.set("champion", self.commissioned.id)
         self.line.know(self.commissioned.id)
+        began = time.monotonic()
+        for model in (self.start, self.commissioned):
+            self.line.judge.matches(model.id, self.held_back)
+        self.budget.look = (time.monotonic() - began) / 2
 
     def _arrive(self, frame: LabelledFrame) -> None:
         champion = self.line.champion
@@ -182,16 +206,30 @@ class Replay:
     def _learn(self, novelty: Novelty, number: int) -> None:
         """Run a cycle, with the steps that the time left allows."""
         total = len(self.photographs.stream)
-        ahead = max(1.0, (total - number) / max(1, self._quota() * 2))
-        steps = self.budget.steps(0.8 / (ahead + 0.5), 40, 160)
+        steps = self._steps(novelty, total - number)
+        if not steps:
+            return
         self._show(number, total, f"learning {novelty.name}, {steps} steps")
-        self.line.cycle.policy = replace(
-            self.line.policy, learning=replace(self.line.policy.learning, steps=steps)
-        )
+        self.budget.models += 1
         try:
-            self.cycles.append(self.line.learn(novelty))
+            self.cycles.append(self.line.learn(novelty, steps))
         except Conflict as conflict:
             self.workspace.catalogue.rejects.add(novelty.name, str(conflict))
+
+    def _steps(self, novelty: Novelty, coming: int) -> int:
+        """Return the steps of a cycle's training; 0 where a routine one finds no time left.
+
+        Args:
+            novelty: Or the record of a routine campaign.
+            coming: Photographs still to come, whose cycles want time as well.
+        """
+        if not self.line.routine.has(novelty.id):
+            ahead = max(1.0, coming / max(1, self._quota() * 2))
+            return self.budget.steps(0.8 / (ahead + 0.5), LEAST_STEPS, MOST_STEPS)
+        if self.budget.steps(0.8, 0, LEAST_STEPS) < LEAST_STEPS:
+            return 0
+        share = 0.8 / (1 + round(coming / self._window()))
+        return self.budget.steps(share, LEAST_STEPS, MOST_STEPS)
 
     def _label(self, observation: str) -> Instances | None:
         frame = self._truth.get(observation)
