@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from januscl.cli.main import app, main
 from januscl.cli.output import print_json
+from januscl.core import NoveltyState
 
 JANUS = Path(sys.executable).with_name("janus")
 LISTS = (
@@ -70,6 +72,23 @@ def test_status_says_what_a_workspace_holds(workspace):
     assert facts["picks"]["missed"] == 1
     assert (facts["champion"], facts["decks"], facts["slices"]) == ("m-1", 2, ["base"])
     assert (facts["open_releases"], facts["rejects"]) == ([], 1)
+
+
+def test_two_novelties_of_one_name_are_both_in_the_status(tmp_path):
+    from januscl.store import Workspace
+
+    with Workspace.open(fill(tmp_path / "w")) as opened:
+        kept = opened.catalogue.novelties
+        first, second = kept.list()
+        kept.put(replace(first, name="black bag"))
+        kept.put(replace(second, name="black bag", state=NoveltyState.CLOSED))
+    told = listed("status", "-w", tmp_path / "w")["novelties"]
+    assert [(row["id"], row["name"], row["state"]) for row in told] == [
+        (first.id, "black bag", "collecting"),
+        (second.id, "black bag", "closed"),
+    ]
+    text = " ".join(janus("status", "-w", tmp_path / "w").stdout.split())
+    assert "novelties black bag collecting, black bag closed" in text
 
 
 def test_events_come_newest_first_and_can_be_narrowed(workspace):

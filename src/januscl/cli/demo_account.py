@@ -121,6 +121,7 @@ def _novelty(demo: Demonstration, cycle: CycleReport, picks: Sequence[TruePick])
         demo.line.judge.ap(model, part) for model in (cycle.champion, cycle.challenger.id)
     )
     return {
+        "id": novelty.id,
         "name": novelty.name,
         "state": novelty.state,
         "first_seen": novelty.first_seen,
@@ -330,7 +331,7 @@ def _tiles(facts: dict[str, Any]) -> tuple[Fact, ...]:
 
 def _novelty_facts(facts: dict[str, Any], novelty: Novelty) -> tuple[Fact, ...]:
     for row in facts["novelties"]:
-        if row["name"] != novelty.name:
+        if row["id"] != novelty.id:
             continue
         was, now = row["failed_before"], row["failed_after"]
         found = [

@@ -21,7 +21,7 @@ def status(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = Fa
             "pictures": counts.pop("pictures"),
             "picks": counts,
             "open_tickets": len(catalogue.tickets.list(open_only=True)),
-            "novelties": {n.name: n.state for n in novelties},
+            "novelties": [{"id": n.id, "name": n.name, "state": n.state} for n in novelties],
             "champion": aliases.get("champion"),
             "decks": len(catalogue.decks.list()),
             "slices": [part.name for part in catalogue.slices.list()],
@@ -31,7 +31,8 @@ def status(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = Fa
     if json:
         print_json(facts)
         return
-    print_facts(facts)
+    # Two may have one name, as long as nobody has told what they show.
+    print_facts({**facts, "novelties": [f"{n.name} {n.state}" for n in novelties]})
 
 
 def events(
