@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from januscl.cli.options import AccountOption, SeedOption, ThreadsOption
 from januscl.cli.output import progress_bars
 
 
@@ -14,12 +15,12 @@ def demo(
         Path,
         typer.Option(help="Folder for the workspace and report.html; an old demo is replaced."),
     ] = Path("janus-demo"),
-    seed: Annotated[int, typer.Option(min=0, help="Of all chance.")] = 0,
+    seed: SeedOption = 0,
     day: Annotated[
         Path | None, typer.Option(help="A day's script in YAML; the built-in day when omitted.")
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="torch's threads.")] = 2,
-    json: Annotated[bool, typer.Option("--json", help="Print the account as JSON.")] = False,
+    threads: ThreadsOption = 2,
+    json: AccountOption = False,
 ) -> None:
     """Run a simulated fleet through one compressed day and write report.html.
 

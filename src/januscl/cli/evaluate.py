@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from januscl.cli.options import check_model_file
+from januscl.cli.options import ThreadsOption, check_model_file
 from januscl.cli.output import console, print_json, print_rows
 from januscl.core import Answer, InvalidInput, Verdict
 
@@ -21,7 +21,7 @@ def evaluate(
     against: Annotated[
         str | None, typer.Option(help="The champion to compare with; the gate answers.")
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="torch's threads.")] = 2,
+    threads: ThreadsOption = 2,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score a model. With --against, exits with 3 when it is worse and 4 when one cannot tell."""

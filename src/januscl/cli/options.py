@@ -13,6 +13,10 @@ WorkspaceOption = Annotated[
     typer.Option("--workspace", "-w", help="Folder that Janus keeps its state in."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+AccountOption = Annotated[bool, typer.Option("--json", help="Print the account as JSON.")]
+BaseOption = Annotated[str, typer.Option(help="A model file to start from, or `factory`.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Of all chance.")]
+ThreadsOption = Annotated[int, typer.Option(min=1, help="torch's threads.")]
 
 DEFAULT_WORKSPACE = Path("janus-demo/workspace")
 

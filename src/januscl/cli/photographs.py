@@ -64,30 +64,9 @@ def read_photographs(
     """
     first = _read(data, labels, Taxonomy())
     coco = _read(data, labels, joined(known, first.taxonomy.kinds))
-    pictures = [picture for picture in coco.pictures if picture.labels]
-    if len(pictures) < LEAST:
-        raise InvalidInput(
-            str(data),
-            f"at least {LEAST} labelled pictures",
-            f"{len(pictures)} ({len(coco.rejects)} rejected)",
-            "Label more, or see why they were rejected with --json.",
-        )
-    single = np.mean([len(set(picture.labels)) == 1 for picture in pictures]) > 0.9
-    several = len({picture.labels[0] for picture in pictures}) > 1
-    by_kind = order == "kind" or (order == "auto" and bool(single) and several)
-    if by_kind:
-        pictures = _class_by_class(pictures)
-    rest, held_back = _hold_back(pictures)
-    history, coming = _begin_with_history(rest, by_kind)
-    # A robot never takes the same photograph twice: of its copies, the first arrives.
-    stream = list({p.group: p for p in reversed(coming)}.values())[::-1]
-    if not (stream and held_back):
-        raise InvalidInput(
-            str(data),
-            "photographs for a history, a stream and a part that judges",
-            f"{len(history)}, {len(stream)} and {len(held_back)} pictures",
-            "Add photographs; all copies of one stay in one part, and so does a `valid` split.",
-        )
+    pictures = _labelled(coco, data)
+    by_kind = order == "kind" or (order == "auto" and _one_kind_each(pictures))
+    parts = _split(_class_by_class(pictures) if by_kind else pictures, by_kind, data)
     done = 0
 
     def load(part: Sequence[CocoPicture]) -> tuple[LabelledFrame, ...]:
@@ -99,14 +78,9 @@ def read_photographs(
             show(done, len(pictures), "reading photographs")
         return tuple(frames)
 
+    history, stream, held_back = (load(part) for part in parts)
     return Photographs(
-        data.resolve().name,
-        coco.taxonomy,
-        load(history),
-        load(stream),
-        load(held_back),
-        coco.rejects,
-        by_kind,
+        data.resolve().name, coco.taxonomy, history, stream, held_back, coco.rejects, by_kind
     )
 
 
@@ -114,6 +88,43 @@ def _read(data: Path, labels: Path | None, taxonomy: Taxonomy) -> CocoSet:
     if labels is not None:
         return read_coco(labels, data, taxonomy=taxonomy)
     return read_set(data, taxonomy)
+
+
+def _labelled(coco: CocoSet, data: Path) -> list[CocoPicture]:
+    """Return the pictures that have a label, or refuse a set with too few."""
+    pictures = [picture for picture in coco.pictures if picture.labels]
+    if len(pictures) < LEAST:
+        raise InvalidInput(
+            str(data),
+            f"at least {LEAST} labelled pictures",
+            f"{len(pictures)} ({len(coco.rejects)} rejected)",
+            "Label more, or see why they were rejected with --json.",
+        )
+    return pictures
+
+
+def _one_kind_each(pictures: Sequence[CocoPicture]) -> bool:
+    """Say whether nearly every picture shows one kind, and the pictures several."""
+    single = np.mean([len(set(picture.labels)) == 1 for picture in pictures]) > 0.9
+    return bool(single) and len({picture.labels[0] for picture in pictures}) > 1
+
+
+def _split(
+    pictures: Sequence[CocoPicture], by_kind: bool, data: Path
+) -> tuple[list[CocoPicture], list[CocoPicture], list[CocoPicture]]:
+    """Return history, stream and what is held back, or refuse a set in which one is missing."""
+    rest, held_back = _hold_back(pictures)
+    history, coming = _begin_with_history(rest, by_kind)
+    # A robot never takes the same photograph twice: of its copies, the first arrives.
+    stream = list({p.group: p for p in reversed(coming)}.values())[::-1]
+    if not (stream and held_back):
+        raise InvalidInput(
+            str(data),
+            "photographs for a history, a stream and a part that judges",
+            f"{len(history)}, {len(stream)} and {len(held_back)} pictures",
+            "Add photographs; all copies of one stay in one part, and so does a `valid` split.",
+        )
+    return history, stream, held_back
 
 
 def _class_by_class(pictures: Sequence[CocoPicture]) -> list[CocoPicture]:

@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from januscl.cli.options import check_model_file
+from januscl.cli.options import (
+    AccountOption,
+    BaseOption,
+    SeedOption,
+    ThreadsOption,
+    check_model_file,
+)
 from januscl.cli.output import progress_bars
 
 
@@ -21,9 +27,7 @@ class Order(StrEnum):
 
 def replay(  # noqa: PLR0913 - a command has as many options as it has
     data: Annotated[Path, typer.Argument(help="A COCO file, or a folder that holds one.")],
-    base: Annotated[
-        str, typer.Option(help="A model file to start from, or `factory`.")
-    ] = "factory",
+    base: BaseOption = "factory",
     labels: Annotated[
         Path | None, typer.Option(help="The COCO file, where DATA is a folder of pictures alone.")
     ] = None,
@@ -37,9 +41,9 @@ def replay(  # noqa: PLR0913 - a command has as many options as it has
     input_px: Annotated[
         int | None, typer.Option(min=64, max=1024, help="Side that pictures are fitted into.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of all chance.")] = 0,
-    threads: Annotated[int, typer.Option(min=1, help="torch's threads.")] = 2,
-    json: Annotated[bool, typer.Option("--json", help="Print the account as JSON.")] = False,
+    seed: SeedOption = 0,
+    threads: ThreadsOption = 2,
+    json: AccountOption = False,
 ) -> None:
     """Stream labelled photographs through the loop and write report.html.
 

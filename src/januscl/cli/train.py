@@ -2,11 +2,11 @@
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from januscl.cli.options import check_model_file
+from januscl.cli.options import BaseOption, SeedOption, ThreadsOption, check_model_file
 from januscl.cli.output import console, print_json, progress_bars
 from januscl.core import InvalidInput, LabelledFrame, Taxonomy
 
@@ -19,9 +19,7 @@ def train(  # noqa: PLR0913 - a command has as many options as it has
     data: Annotated[
         Path | None, typer.Argument(help="A COCO file, or a folder that holds one.")
     ] = None,
-    base: Annotated[
-        str, typer.Option(help="A model file to start from, or `factory`.")
-    ] = "factory",
+    base: BaseOption = "factory",
     out: Annotated[Path, typer.Option(help="Where to write the model.")] = Path(
         "model.safetensors"
     ),
@@ -32,8 +30,8 @@ def train(  # noqa: PLR0913 - a command has as many options as it has
     strategy: Annotated[
         str, typer.Option(help="Against forgetting: naive, replay, replay+interpolate.")
     ] = "replay+interpolate",
-    seed: Annotated[int, typer.Option(min=0, help="The only source of chance.")] = 0,
-    threads: Annotated[int, typer.Option(min=1, help="torch's threads.")] = 2,
+    seed: SeedOption = 0,
+    threads: ThreadsOption = 2,
     factory: Annotated[
         bool, typer.Option("--factory", help="Make the shipped model again, from simulated piles.")
     ] = False,
@@ -59,17 +57,8 @@ def train(  # noqa: PLR0913 - a command has as many options as it has
         known, new, old = _read(data, history, model.taxonomy)
         settings = Settings(steps=steps, seed=seed, threads=threads)
         report = _fit(model.grown(known), new, old, strategy, settings, out, json)
-    facts = {
-        "model": str(out),
-        "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
-        "pictures": len(new),
-        "rejected": [f"{r.thing}: {r.reason}" for r in new.rejects],
-        "steps": steps,
-        "seconds": round(report.seconds, 1),
-        "last_loss": round(report.losses[-1], 4),
-    }
     if json:
-        print_json(facts)
+        print_json(_facts(new, report, out))
     else:
         _tell(new, report, out)
 
@@ -132,6 +121,18 @@ def _fit(
     report.model.save(out)
     checkpoint.unlink(missing_ok=True)
     return report
+
+
+def _facts(new: "CocoSet", report: "FitReport", out: Path) -> dict[str, Any]:
+    return {
+        "model": str(out),
+        "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
+        "pictures": len(new),
+        "rejected": [f"{r.thing}: {r.reason}" for r in new.rejects],
+        "steps": len(report.losses),
+        "seconds": round(report.seconds, 1),
+        "last_loss": round(report.losses[-1], 4),
+    }
 
 
 def _tell(new: "CocoSet", report: "FitReport", out: Path) -> None:

@@ -59,17 +59,16 @@ def station_guardrail(
         return Answer.FAIL, (story, f"It fails more often (p = {by_chance:.3g}).")
     if picks < min_picks:
         return Answer.INCONCLUSIVE, (story, f"Script {min_picks - picks} more picks.")
-    harm = _harm_test(worse, better, picks, margin)
-    if harm <= alpha:
-        return Answer.PASS, (
-            story,
-            f"Failing {100 * margin:.0f} points more often is ruled out (p = {harm:.3g}).",
-        )
-    return Answer.INCONCLUSIVE, (
-        story,
-        f"Failing {100 * margin:.0f} points more often is not ruled out (p = {harm:.3g}); script "
-        "more piles.",
-    )
+    answer, reason = _judge_harm(_harm_test(worse, better, picks, margin), margin, alpha)
+    return answer, (story, reason)
+
+
+def _judge_harm(p_value: float, margin: float, alpha: float) -> tuple[Answer, str]:
+    """Say whether harm of ``margin`` or more is ruled out at level ``alpha``."""
+    harm = f"Failing {100 * margin:.0f} points more often"
+    if p_value <= alpha:
+        return Answer.PASS, f"{harm} is ruled out (p = {p_value:.3g})."
+    return Answer.INCONCLUSIVE, f"{harm} is not ruled out (p = {p_value:.3g}); script more piles."
 
 
 def _sign_test(worse: int, better: int) -> float:
