@@ -17,7 +17,7 @@ from januscl.core import (
     encode_mask,
 )
 from januscl.core.contracts import check_robot
-from januscl.line import Releasing, Rollout, Watching, work
+from januscl.line import Crew, Releasing, Rollout, Watching
 from januscl.line.observer import Observer
 from januscl.release import who_runs
 from januscl.store import Workspace
@@ -107,6 +107,7 @@ class Site:
         self.catalogue.aliases.set("champion", CHAMPION)
         self.ran = []
         policy = policy or Releasing(stage_picks=40, max_looks=4, margin=0.2)
+        self.crew = Crew(self.fleet, self.observer, self.runs, MODELS.get)
         self.rollout = Rollout(self.workspace, self.fleet, MODELS.get, self.work, policy)
 
     def runs(self):
@@ -117,7 +118,7 @@ class Site:
 
     def work(self, ticks):
         self.ran.append({name for name, model in self.runs().items() if model == CHALLENGER})
-        work(self.fleet, self.observer, ticks, self.runs, MODELS.get)
+        self.crew.work(ticks)
 
     def release(self):
         self.work(15)  # the champion's picks of before

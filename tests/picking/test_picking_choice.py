@@ -82,6 +82,32 @@ def test_nothing_is_picked_that_is_doubtful_too_small_for_the_cup_or_empty():
     assert choose_pick(saw([np.zeros(SIZE, dtype=bool)], [0.9])) is None
 
 
+def test_the_cup_goes_where_the_surface_is_flat_and_not_on_a_ridge():
+    seen = saw([rectangle(20, 30, 60, 30)], [0.9])
+    ridge = 0.8 + 0.002 * np.abs(np.arange(SIZE[1], dtype=np.float32) - 49.5)
+    _, (x, _) = choose_pick(seen, np.tile(ridge, (SIZE[0], 1)))
+    assert abs(x - 50) > 4, "the middle of the mask is the edge of a tilted box"
+    tilted = 0.8 + 0.002 * np.arange(SIZE[1], dtype=np.float32)
+    assert choose_pick(seen, np.tile(tilted, (SIZE[0], 1))) == choose_pick(seen)
+
+
+def test_a_package_with_a_flat_place_goes_before_one_without():
+    seen = saw([rectangle(10, 30, 40, 40), rectangle(70, 30, 36, 36)], [0.9, 0.9])
+    depth = np.full(SIZE, 0.8, np.float32)
+    depth[:, :60] += 0.01 * (np.indices((SIZE[0], 60)).sum(axis=0) % 2)
+    assert choose_pick(seen)[0] == 0
+    assert choose_pick(seen, depth)[0] == 1
+
+
+def test_a_hole_in_the_depth_is_no_place_for_the_cup_unless_there_is_no_other():
+    seen = saw([rectangle(20, 30, 60, 30)], [0.9])
+    depth = np.full(SIZE, 0.8, np.float32)
+    depth[:, 44:56] = np.nan
+    _, (x, _) = choose_pick(seen, depth)
+    assert not 44 - 5 <= x <= 56 + 5
+    assert choose_pick(seen, np.full(SIZE, np.nan, np.float32)) is not None
+
+
 def test_a_depth_of_another_size_is_refused():
     with pytest.raises(InvalidInput, match=r"depth: expected shape \(96, 128\)"):
         choose_pick(saw([rectangle(5, 5, 40, 40)], [0.9]), np.ones((4, 4), np.float32))

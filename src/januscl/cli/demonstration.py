@@ -17,7 +17,7 @@ from januscl.core import (
 )
 from januscl.decks import Recipe, build_deck, freeze_slice
 from januscl.line.cycle import CycleReport, World
-from januscl.line.fleet import work
+from januscl.line.fleet import Crew
 from januscl.line.keeping import keep_labelled, load_labelled
 from januscl.line.line import Line
 from januscl.line.policy import Learning, Policy, Releasing
@@ -73,6 +73,7 @@ class Demonstration:
             on_ticket=self._call_technicians,
         )
         self.truth.recorder = self.line
+        self._crew = Crew(self.site, self.truth, self.line.runs, self.line.shelf.load)
         self.cycles: list[CycleReport] = []
         self.bad: tuple[ModelVersion, Verdict] | None = None
 
@@ -89,13 +90,7 @@ class Demonstration:
     def work(self, ticks: int) -> None:
         """Let every production robot make ``ticks`` attempts."""
         for _ in range(ticks):
-            work(
-                self.site,
-                self.truth,
-                1,
-                self.line.runs,
-                self.line.shelf.load,
-            )
+            self._crew.work(1)
             self._show(self.site.fleet.tick, f"{self.site.now:%H:%M} the fleet picks")
 
     def _prepare(self) -> None:

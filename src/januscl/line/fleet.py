@@ -1,12 +1,15 @@
 """A fleet at work: look, segment, watch, choose, pick, report, robot by robot."""
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from januscl.core import Cell, Frame, Instances, Pick, Robot, SegmentationModel
 from januscl.picking import choose_pick
+
+Point = tuple[float, float]
+_REMEMBERED = 3
 
 
 class Fleet(Protocol):
@@ -43,32 +46,57 @@ class Recorder(Protocol):
         """Take in the outcome of the pick made on an observation."""
 
 
-def work(
-    fleet: Fleet,
-    recorder: Recorder,
-    ticks: int,
-    runs: Callable[[], dict[str, str]],
-    load: Callable[[str], SegmentationModel],
-) -> None:
-    """Let the production robots work. **Moves hardware.**
+class Tried:
+    """Where a robot's last attempts failed in a row: there it does not try again at once."""
+
+    def __init__(self) -> None:
+        self._points: deque[Point] = deque(maxlen=_REMEMBERED)
+
+    def __iter__(self) -> Iterator[Point]:
+        return iter(self._points)
+
+    def learn(self, pick: Pick) -> None:
+        """Remember a failure; a success moves the pile, and makes all places worth trying."""
+        if not pick.outcome.failed:
+            self._points.clear()
+        elif pick.point is not None:
+            self._points.append(pick.point)
+
+
+class Crew:
+    """The production robots at work. **Moves hardware.**
 
     Args:
         fleet: The robots.
         recorder: Takes in every observation and outcome.
-        ticks: Attempts of each robot.
         runs: Which model each robot runs at the moment.
         load: Returns the model of an id.
     """
-    cells = [cell for cell in fleet.cells if not cell.station]
-    for _ in range(ticks):
-        fleet.advance()
-        models = runs()
-        seen = _look(fleet, cells, models, load)
-        for cell in cells:
-            frame, instances = seen[cell.robot]
-            observation = recorder.observe(frame, instances, models[cell.robot])
-            pick = attempt(fleet.robot(cell.robot), frame, instances, fleet.now)
-            recorder.report(observation, pick)
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        recorder: Recorder,
+        runs: Callable[[], dict[str, str]],
+        load: Callable[[str], SegmentationModel],
+    ) -> None:
+        self._fleet, self._recorder = fleet, recorder
+        self._runs, self._load = runs, load
+        self._cells = [cell for cell in fleet.cells if not cell.station]
+        self._tried = {cell.robot: Tried() for cell in self._cells}
+
+    def work(self, ticks: int) -> None:
+        """Let every robot make a number of attempts. **Moves hardware.**"""
+        for _ in range(ticks):
+            self._fleet.advance()
+            models = self._runs()
+            seen = _look(self._fleet, self._cells, models, self._load)
+            for cell in self._cells:
+                frame, instances = seen[cell.robot]
+                observation = self._recorder.observe(frame, instances, models[cell.robot])
+                robot, tried = self._fleet.robot(cell.robot), self._tried[cell.robot]
+                pick = attempt(robot, frame, instances, self._fleet.now, tried)
+                self._recorder.report(observation, pick)
 
 
 def _look(
@@ -90,11 +118,21 @@ def _look(
     }
 
 
-def attempt(robot: Robot, frame: Frame, instances: Instances, at: datetime) -> Pick:
-    """Choose a package and try to pick it. **Moves hardware.**"""
-    choice = choose_pick(instances, frame.depth)
+def attempt(robot: Robot, frame: Frame, instances: Instances, at: datetime, tried: Tried) -> Pick:
+    """Choose a package and try to pick it, not where that failed just before. **Moves hardware.**
+
+    Args:
+        robot: Whose frame it is.
+        frame: What it took last.
+        instances: What a model saw in it.
+        at: The time, UTC.
+        tried: Where its last attempts failed; learns of this one.
+    """
+    choice = choose_pick(instances, frame.depth, tried=tuple(tried))
     if choice is None:
-        outcome = robot.attempt(instances, None, None)
-        return Pick(None, None, outcome, at)
-    instance, point = choice
-    return Pick(instance, point, robot.attempt(instances, instance, point), at)
+        pick = Pick(None, None, robot.attempt(instances, None, None), at)
+    else:
+        instance, point = choice
+        pick = Pick(instance, point, robot.attempt(instances, instance, point), at)
+    tried.learn(pick)
+    return pick

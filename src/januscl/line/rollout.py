@@ -13,7 +13,7 @@ from januscl.core import (
     Stage,
     StageReport,
 )
-from januscl.line.fleet import Fleet, attempt
+from januscl.line.fleet import Fleet, Tried, attempt
 from januscl.line.policy import Releasing
 from januscl.release import (
     Tally,
@@ -93,13 +93,15 @@ class Rollout:
         robot = self._fleet.robot(next(c.robot for c in self._fleet.cells if c.station))
         failed = self._station
         for model, picks in failed.items():
-            begun = len(picks)
+            begun, tried = len(picks), Tried()
             for number in range(begun, begun + self._policy.station_picks):
                 if number % _PICKS_A_PILE == 0:
                     self._fleet.load_station(number // _PICKS_A_PILE)
+                    tried = Tried()
                 frame = robot.look()
                 instances = self._load(model).predict([frame.image])[0]
-                picks.append(attempt(robot, frame, instances, self._fleet.now).outcome.failed)
+                pick = attempt(robot, frame, instances, self._fleet.now, tried)
+                picks.append(pick.outcome.failed)
         answer, reasons = station_guardrail(
             failed[release.model],
             failed[release.champion],

@@ -145,29 +145,37 @@ def _tree(canvas: Array, x: float, y: float, r: float, rgb: tuple[int, int, int]
     )
 
 
-_HOLIDAY = (
-    ((196, 22, 36), (250, 250, 245), (235, 190, 60)),
-    ((18, 98, 52), (240, 235, 220), (214, 32, 44)),
-    ((24, 44, 120), (236, 244, 255), (230, 200, 80)),
-    ((246, 244, 236), (200, 24, 40), (20, 110, 60)),
-)
+def _gift(canvas: Array, x: float, y: float, r: float, rgb: tuple[int, int, int]) -> None:
+    """A drawn parcel with its shadow, outline and ribbon: a package printed on a package."""
+    u, v = _grid(canvas.shape[0])
+    wide, high = np.abs(u - x) / r, np.abs(v - y) / (0.8 * r)
+    shadow = np.maximum(np.abs(u - x - 0.22 * r), np.abs(v - y - 0.22 * r) / 0.8) < r
+    _paint(canvas, shadow, (24, 22, 30))
+    _paint(canvas, np.maximum(wide, high) < 1, rgb)
+    _paint(canvas, (np.maximum(wide, high) < 1) & (np.minimum(wide, high) < 0.16), (250, 244, 225))
+    _paint(canvas, (np.maximum(wide, high) < 1) & (np.maximum(wide, high) > 0.88), (40, 34, 40))
+
+
+_GROUNDS = (((196, 22, 36), (250, 250, 245)), ((18, 98, 52), (214, 32, 44)),
+            ((30, 36, 66), (236, 244, 255)), ((128, 138, 150), (92, 112, 142)))  # fmt: skip
+_GIFTS = ((190, 146, 96), (214, 32, 44), (240, 238, 230), (52, 116, 178), (230, 180, 60),
+          (36, 132, 70))  # fmt: skip
 
 
 def _holiday(rng: np.random.Generator, number: int) -> Array:
-    ground, first, second = _HOLIDAY[number % len(_HOLIDAY)]
+    """Holiday art: broad fields of colour that break a face up, and things drawn on them."""
+    ground, other = _GROUNDS[number % len(_GROUNDS)]
     u, v = _grid()
     canvas = np.zeros((_SIZE, _SIZE, 3))
     canvas[:] = ground
-    if number % 2 == 0:
-        _paint(canvas, ((u + v) * 5 % 1 < 0.16), second)
-    else:
-        _paint(canvas, (v * 6 % 1 < 0.2), second)
-    draw: tuple[Callable[..., None], ...] = (_star, _snowflake, _bauble, _tree)
-    for place in range(5):
-        x, y = (0.25, 0.75, 0.5, 0.25, 0.75)[place], (0.25, 0.25, 0.5, 0.75, 0.75)[place]
-        shape = draw[(number + place * (1 + number // 4)) % 4]
+    fields = ((u + v) % 0.7 < 0.3, (u < 0.5) ^ (v < 0.5), v > 0.55 + 0.12 * np.sin(7 * u),
+              np.abs(u - 0.5) < 0.22)  # fmt: skip
+    _paint(canvas, fields[(number + number // 4) % 4], other)
+    draw: tuple[Callable[..., None], ...] = (_gift, _tree, _gift, _bauble, _gift, _snowflake, _star)
+    for place, (x, y) in enumerate(((0.26, 0.28), (0.72, 0.24), (0.5, 0.74), (0.2, 0.72))):
         x, y = x + rng.uniform(-0.05, 0.05), y + rng.uniform(-0.05, 0.05)
-        shape(canvas, x, y, rng.uniform(0.13, 0.2), first if place % 2 else (255, 255, 250))
+        shape = draw[(number + 2 * place) % len(draw)]
+        shape(canvas, x, y, rng.uniform(0.16, 0.25), _GIFTS[int(rng.integers(len(_GIFTS)))])
     return canvas
 
 
@@ -204,7 +212,7 @@ def _picture(canvas: Array) -> Image:
 
 CARDBOARDS = 3
 LABELS = 5
-HOLIDAYS = 8
+HOLIDAYS = 4
 TOYS = 4
 CRUMPLES = 3
 
