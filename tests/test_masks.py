@@ -44,6 +44,32 @@ def test_run_lengths_of_another_size_are_refused_with_both_sizes():
         Rle(4, 5, np.array([6, 6]))
 
 
+@pytest.mark.parametrize(
+    "counts",
+    [
+        np.array([2**62] * 3 + [2**62 + 16]),  # in 64 bits they sum to 16
+        np.array([2**63 + 8, 2**63 + 8], np.uint64),
+        np.array([17, -1]),
+    ],
+)
+def test_runs_whose_sum_is_right_by_accident_are_refused(counts):
+    with pytest.raises(InvalidInput, match="non-negative runs that sum to 4x4=16"):
+        Rle(4, 4, counts)
+
+
+def test_runs_are_one_row_of_whole_numbers():
+    for counts in (np.array([[16]]), np.array([16.0]), np.array([True] * 16), np.array(16)):
+        with pytest.raises(InvalidInput, match="one row of whole numbers"):
+            Rle(4, 4, counts)
+    assert Rle(4, 4, np.array([16], np.uint8)) == Rle(4, 4, np.array([16]))
+    assert hash(Rle(4, 4, np.array([16], np.uint8))) == hash(Rle(4, 4, np.array([16])))
+
+
+def test_a_mask_larger_than_any_picture_is_refused_before_memory_is_taken():
+    with pytest.raises(InvalidInput, match="at most 64000000 pixels, found 10000x10000"):
+        Rle(10_000, 10_000, np.array([10**8]))
+
+
 @pytest.mark.parametrize("text", ["\x7f", "0oo", "é"])
 def test_damaged_text_is_refused(text):
     with pytest.raises(InvalidInput):

@@ -1,4 +1,5 @@
 import io
+import os
 import struct
 import zlib
 
@@ -187,6 +188,21 @@ def test_a_damaged_picture_is_read_or_refused_but_never_breaks_the_reader(format
             assert out.ndim == 3
             assert out.shape[2] == 3
     assert refused > 0 or format in ("BMP", "TIFF")
+
+
+def test_a_file_too_large_for_a_picture_is_refused_unread(tmp_path):
+    path = tmp_path / "huge.png"
+    with path.open("wb") as file:
+        file.truncate(10**12)  # takes no room on the disk
+    with pytest.raises(InvalidInput, match=r"huge\.png: expected at most 513000000 bytes"):
+        read_image(path)
+
+
+def test_what_is_no_file_is_refused_unread(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    for name in ("pipe.png", "."):
+        with pytest.raises(InvalidInput, match="expected a file, found a folder, pipe or device"):
+            read_image(tmp_path / name)
 
 
 def test_a_file_is_read_and_a_missing_one_is_named(tmp_path):

@@ -82,6 +82,9 @@ def test_a_mask_survives_json_to_the_pixel(seed, height, width, share):
         ({"size": [4, 5], "counts": [float("nan")]}, "whole-number runs"),
         ({"size": [4, 5], "counts": [21]}, "sum to 4x5=20, found a sum of 21"),
         ({"size": [4, 5], "counts": [30, -10]}, "non-negative runs"),
+        ({"size": [4, 5], "counts": [2**70]}, "runs of at most 64000000 pixels, found"),
+        ({"size": [10**6, 10**7], "counts": []}, "at most 64000000 pixels, found 1000000x10000000"),
+        ({"size": [4, 5], "counts": "o" * 7 + "0"}, "runs of at most 64000000 pixels"),
         ({"size": [0, 5], "counts": []}, "a size of at least 1x1, found 0x5"),
         ({"size": [4, 5], "counts": "\x07"}, "COCO compressed text"),
         ({"size": [4, 5], "counts": "é"}, "COCO compressed text"),
@@ -122,6 +125,8 @@ def test_instances_survive_json():
         ({"scores": None}, "answer: expected an object with the lists masks, boxes"),
         ({"labels": [1, 2]}, r"instances\.labels: expected shape \(1,\)"),
         ({"labels": [None]}, "answer: expected numbers in boxes"),
+        ({"labels": [2**70]}, "answer: expected numbers in boxes"),
+        ({"boxes": [[0, 0, 1, 10**400]]}, "answer: expected numbers in boxes"),
         ({"boxes": [[0, 0, float("inf"), 1]]}, r"instances\.boxes: expected finite numbers"),
         ({"boxes": [[0, 0, 1]]}, "answer: expected numbers in boxes"),
         ({"masks": [{"size": [4, 5], "counts": [3]}]}, "mask run lengths: expected"),
@@ -166,7 +171,15 @@ def test_a_taxonomy_survives_json():
 
 
 @pytest.mark.parametrize(
-    "value", [None, 3, [1], [{"id": 1}], [{"id": "x", "name": "a", "shape": "b", "retired": 0}]]
+    "value",
+    [
+        None,
+        3,
+        [1],
+        [{"id": 1}],
+        [{"id": "x", "name": "a", "shape": "b", "retired": 0}],
+        [{"id": float("inf"), "name": "a", "shape": "b", "retired": 0}],
+    ],
 )
 def test_what_is_no_taxonomy_is_refused(value):
     with pytest.raises(InvalidInput, match="taxonomy: expected a list of kinds with id, name"):

@@ -16,6 +16,9 @@ from januscl.core.errors import InvalidInput
 BoolMask = NDArray[np.bool_]
 IdMap = NDArray[np.int32]
 
+MAX_PIXELS = 64_000_000
+"""Rows times columns of the largest picture, and so of the largest mask, that is taken in."""
+
 
 @dataclass(frozen=True, eq=False)
 class Rle:
@@ -28,7 +31,8 @@ class Rle:
             is background and may be 0. They sum to ``height * width``.
 
     Raises:
-        InvalidInput: The runs are negative or do not fill the picture.
+        InvalidInput: The runs are no row of whole numbers, are negative or do not fill the
+            picture, or that has more than `MAX_PIXELS`.
     """
 
     height: int
@@ -40,15 +44,31 @@ class Rle:
             raise InvalidInput(
                 "mask", "a size of at least 1x1", f"{self.height}x{self.width}", "Check its size."
             )
-        total = int(self.counts.sum())
-        if total != self.height * self.width or (self.counts < 0).any():
+        pixels = self.height * self.width
+        if pixels > MAX_PIXELS:
+            raise InvalidInput(
+                "mask",
+                f"at most {MAX_PIXELS} pixels",
+                f"{self.height}x{self.width}",
+                "Check its size; a mask has the size of its picture.",
+            )
+        runs = self.counts
+        if runs.ndim != 1 or not np.issubdtype(runs.dtype, np.integer):
             raise InvalidInput(
                 "mask run lengths",
-                f"non-negative runs that sum to {self.height}x{self.width}"
-                f"={self.height * self.width}",
-                f"a sum of {total}",
+                "one row of whole numbers",
+                f"shape {runs.shape} of {runs.dtype}",
+                "Pass the counts as (R,) int64.",
+            )
+        # One by one first: the sum of huge runs wraps around and may look right.
+        if ((runs < 0) | (runs > pixels)).any() or int(runs.sum()) != pixels:
+            raise InvalidInput(
+                "mask run lengths",
+                f"non-negative runs that sum to {self.height}x{self.width}={pixels}",
+                f"a sum of {sum(runs.tolist())}, the lowest run {min(runs.tolist(), default=0)}",
                 "The mask belongs to a picture of another size, or is damaged.",
             )
+        object.__setattr__(self, "counts", runs.astype(np.int64, copy=False))
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -111,7 +131,8 @@ def counts_from_text(text: str) -> NDArray[np.int64]:
     """Return the run lengths in COCO's compressed text; the inverse of `counts_to_text`.
 
     Raises:
-        InvalidInput: The text has a character that is no group, or ends inside a run.
+        InvalidInput: The text has a character that is no group, ends inside a run, or holds a
+            run that no picture is large enough for.
     """
     counts: list[int] = []
     value, shift = 0, 0
@@ -128,6 +149,13 @@ def counts_from_text(text: str) -> NDArray[np.int64]:
         if group & 0x10:
             value -= 1 << shift
         counts.append(value + (counts[-2] if len(counts) > 2 else 0))
+        if abs(counts[-1]) > MAX_PIXELS:
+            raise InvalidInput(
+                "mask run lengths",
+                f"runs of at most {MAX_PIXELS} pixels",
+                f"{counts[-1]}",
+                "The mask is damaged.",
+            )
         value, shift = 0, 0
     if shift:
         raise InvalidInput(

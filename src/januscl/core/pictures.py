@@ -6,6 +6,7 @@ before any large memory is taken.
 """
 
 import io
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ from PIL import ExifTags, UnidentifiedImageError
 from PIL import Image as Pillow
 
 from januscl.core.errors import InvalidInput, NotFound
+from januscl.core.masks import MAX_PIXELS
 from januscl.core.observation import Image
 
-MAX_PIXELS = 64_000_000
+_MAX_BYTES_A_PIXEL = 8
+_HEADER_BYTES = 1_000_000
 _TRANSPOSE = {
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
     3: Pillow.Transpose.ROTATE_180,
@@ -103,13 +106,35 @@ def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image:
 
     Raises:
         NotFound: There is no such file.
-        InvalidInput: The file is not a picture that can be read.
+        InvalidInput: The file is not a picture that can be read, or is larger than a picture of
+            ``max_pixels`` in 16 bits of four channels.
     """
     try:
+        # Before anything of it is read: a pipe never ends, and a huge file takes all memory.
+        _check_file(path, _MAX_BYTES_A_PIXEL * max_pixels + _HEADER_BYTES)
         data = path.read_bytes()
     except FileNotFoundError as error:
         raise NotFound(f"picture {path} does not exist; check the path") from error
+    except OSError as error:
+        raise InvalidInput(
+            str(path), "a file that can be read", f"{error.strerror}", "Check its permissions."
+        ) from error
     return decode_image(data, str(path), max_pixels)
+
+
+def _check_file(path: Path, max_bytes: int) -> None:
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise InvalidInput(
+            str(path), "a file", "a folder, pipe or device", "Pass the picture itself."
+        )
+    if found.st_size > max_bytes:
+        raise InvalidInput(
+            str(path),
+            f"at most {max_bytes} bytes",
+            f"{found.st_size}",
+            "No picture that is read is so large; check what the file is.",
+        )
 
 
 def encode_png(image: Image) -> bytes:

@@ -13,7 +13,7 @@ import numpy as np
 
 from januscl.core.errors import InvalidInput
 from januscl.core.learning import DeckItem
-from januscl.core.masks import Rle, counts_from_text, counts_to_text
+from januscl.core.masks import MAX_PIXELS, Rle, counts_from_text, counts_to_text
 from januscl.core.observation import Instances
 from januscl.core.taxonomy import Kind, Taxonomy
 
@@ -52,11 +52,14 @@ def rle_from_json(value: Any, thing: str = "mask") -> Rle:
     assert isinstance(size, list)
     if isinstance(counts, str):
         runs = counts_from_text(counts)
-    elif all(type(n) is int for n in counts):
+    elif all(type(n) is int and abs(n) <= MAX_PIXELS for n in counts):
         runs = np.asarray(counts, dtype=np.int64)
     else:
         raise InvalidInput(
-            thing, "whole-number runs", repr(counts)[:80], "Write masks as COCO run lengths."
+            thing,
+            f"whole-number runs of at most {MAX_PIXELS} pixels",
+            repr(counts)[:80],
+            "Write masks as COCO run lengths.",
         )
     return Rle(size[0], size[1], runs)
 
@@ -86,7 +89,7 @@ def instances_from_json(value: Any, thing: str = "instances") -> Instances:
         boxes = np.asarray(value["boxes"], dtype=np.float32).reshape(-1, 4)
         scores = np.asarray(value["scores"], dtype=np.float32).reshape(-1)
         labels = np.asarray(value["labels"], dtype=np.int64).reshape(-1)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidInput(
             thing,
             "numbers in boxes (N, 4), scores (N,) and labels (N,)",
@@ -110,7 +113,7 @@ def taxonomy_from_json(value: Any, thing: str = "taxonomy") -> Taxonomy:
                 for k in value
             )
         )
-    except (TypeError, KeyError, ValueError) as error:
+    except (TypeError, KeyError, ValueError, OverflowError) as error:
         raise InvalidInput(
             thing,
             "a list of kinds with id, name, shape and retired",
