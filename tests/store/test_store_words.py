@@ -220,10 +220,28 @@ def test_a_model_keeps_its_weights(catalogue, model):
     catalogue.models.put(model)
     catalogue.models.put(replace(model, card={"ap": 0.7}))
     assert catalogue.models.get("m-1").card == {"ap": 0.7}
-    with pytest.raises(Conflict, match="weights"):
-        catalogue.models.put(replace(model, weights=B))
     with pytest.raises(NotFound, match="m-9"):
         catalogue.models.get("m-9")
+
+
+def test_of_a_kept_model_only_the_card_and_the_time_change(catalogue, model, noon):
+    catalogue.models.put(model)
+    first = replace(model, id="m-0", weights=A)
+    catalogue.models.put(first)
+    later = replace(model, made=noon + timedelta(hours=1), card={"ap": 0.8})
+    catalogue.models.put(later)
+    assert catalogue.models.get("m-1") == later
+    for name, value in (
+        ("weights", B),
+        ("parent", "m-0"),
+        ("deck", B),
+        ("taxonomy", model.taxonomy.with_kind("another")),
+    ):
+        with pytest.raises(Conflict, match=f"m-1 is kept with another {name}"):
+            catalogue.models.put(replace(model, **{name: value}))
+    assert catalogue.models.list() == [later, first]
+    with pytest.raises(InvalidInput, match="model m-2: expected another model as its parent"):
+        catalogue.models.put(replace(model, id="m-2", parent="m-2"))
 
 
 def test_verdicts_come_back_with_their_reasons_and_scores(catalogue, noon):

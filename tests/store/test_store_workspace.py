@@ -108,3 +108,38 @@ def test_a_damaged_model_file_is_written_anew(workspace):
     assert workspace.model_file(weights).read_bytes() == b"weights"
     with pytest.raises(InvalidInput, match="weights"):
         workspace.model_file("../../etc/passwd")
+
+
+@pytest.mark.parametrize("name", ["site?a", "site#1", "site%20b", "a site", "site&c=d", "site:e@f"])
+def test_a_workspace_lives_in_its_own_folder_whatever_that_is_called(tmp_path, observe, name):
+    with Workspace.open(tmp_path / name) as workspace:
+        workspace.catalogue.observations.add(observe())
+        with pytest.raises(Conflict) as caught, workspace.catalogue.transaction():
+            workspace.catalogue.observations.add(observe("o-2"))
+        assert f"{tmp_path / name}/catalogue.sqlite" in str(caught.value)
+    assert (tmp_path / name / "catalogue.sqlite").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    with Workspace.open(tmp_path / (name + "2")) as other:
+        assert other.catalogue.observations.counts()["observations"] == 0
+
+
+def test_a_workspace_whose_mark_was_never_finished_is_made_all_the_same(tmp_path):
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / ".janus-workspace.json.0a1b2c3d").write_bytes(b'{"for')
+    Workspace.open(folder).close()
+    assert (folder / "janus-workspace.json").is_file()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / ".janus-workspace.json.txt").touch()
+    with pytest.raises(Conflict, match="not a Janus workspace"):
+        Workspace.open(tmp_path / "other")
+
+
+def test_nobody_else_on_the_machine_looks_into_a_new_workspace(tmp_path):
+    Workspace.open(tmp_path / "deep" / "site").close()
+    assert (tmp_path / "deep" / "site").stat().st_mode & 0o077 == 0
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o770)
+    before = shared.stat().st_mode
+    Workspace.open(shared).close()
+    assert shared.stat().st_mode == before, "who made a folder says who may look into it"

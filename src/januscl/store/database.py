@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, make_url
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.exc import IntegrityError as ConstraintError
@@ -25,7 +25,7 @@ from januscl.core import (
 
 _BUSY_SECONDS = 30
 # The database of the transaction that this thread or task holds, to tell a deadlock beforehand.
-_held: ContextVar[tuple[str, ...]] = ContextVar("held", default=())
+_held: ContextVar[tuple[URL, ...]] = ContextVar("held", default=())
 
 
 class Database:
@@ -40,7 +40,7 @@ class Database:
     """
 
     def __init__(self, url: str | Path) -> None:
-        self.url = str(url) if "://" in str(url) else f"sqlite:///{Path(url).resolve()}"
+        self.url = _url(url)
         self.engine = _engine(self.url)
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _set_up_sqlite)
@@ -50,7 +50,9 @@ class Database:
     @property
     def name(self) -> str:
         """What to call it in an error: its address without a password."""
-        return make_url(self.url).render_as_string(hide_password=True)
+        if self.engine.dialect.name == "sqlite" and self.url.database:
+            return self.url.database  # as it is on the disk; a URL would quote what is odd in it
+        return self.url.render_as_string(hide_password=True)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -145,21 +147,35 @@ def has_table(connection: Connection, name: str) -> bool:
     return bool(inspect(connection).has_table(name))
 
 
-def _engine(url: str) -> Engine:
+def _url(url: str | Path) -> URL:
+    if "://" not in str(url):
+        # Never by way of text: in a URL, what follows a `?` is no part of the path.
+        return URL.create("sqlite", database=str(Path(url).resolve()))
     try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-            raise ArgumentError(f"a database of kind {parsed.get_backend_name()}")
-        return create_engine(parsed, json_serializer=_json)
-    except ModuleNotFoundError as error:
-        raise MissingDependency(f"{parsed!r} needs {error.name}: pip install it") from error
+        parsed = make_url(str(url))
     except ArgumentError as error:
-        raise InvalidInput(
-            "catalogue",
-            "a path, or a URL that begins with sqlite:/// or postgresql+psycopg://",
-            str(error),
-            "Name a SQLite file if in doubt.",
-        ) from error
+        raise _no_catalogue(str(error)) from error
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise _no_catalogue(f"a database of kind {parsed.get_backend_name()}")
+    return parsed
+
+
+def _engine(url: URL) -> Engine:
+    try:
+        return create_engine(url, json_serializer=_json)
+    except ModuleNotFoundError as error:
+        raise MissingDependency(f"{url!r} needs {error.name}: pip install it") from error
+    except ArgumentError as error:
+        raise _no_catalogue(str(error)) from error
+
+
+def _no_catalogue(found: str) -> InvalidInput:
+    return InvalidInput(
+        "catalogue",
+        "a path, or a URL that begins with sqlite:/// or postgresql+psycopg://",
+        found,
+        "Name a SQLite file if in doubt.",
+    )
 
 
 def _json(value: Any) -> str:

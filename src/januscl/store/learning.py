@@ -3,9 +3,19 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
-from januscl.core import Conflict, Deck, ModelVersion, NotFound, Release, Slice, Stage, Verdict
+from januscl.core import (
+    Conflict,
+    Deck,
+    InvalidInput,
+    ModelVersion,
+    NotFound,
+    Release,
+    Slice,
+    Stage,
+    Verdict,
+)
 from januscl.store import rows
 from januscl.store.database import Door, insert_once, upsert
 from januscl.store.records import VerdictRow
@@ -94,19 +104,34 @@ class Models:
         self._door = door
 
     def put(self, model: ModelVersion) -> None:
-        """Keep a model version; of one that is there, only the card may change.
+        """Keep a model version; of one that is there, only the card and the time may change.
 
         Raises:
-            Conflict: The id belongs to other weights.
+            Conflict: The id belongs to a model of other weights, taxonomy, parent or deck.
+            InvalidInput: The model names itself as its parent.
         """
+        if model.parent == model.id:
+            raise InvalidInput(
+                f"model {model.id}",
+                "another model as its parent, or none",
+                "itself",
+                "A model is trained from another; name that one.",
+            )
         values = rows.model_values(model)
         with self._door.write() as connection:
-            kept = connection.scalar(select(models.c.weights).where(models.c.id == model.id))
-            if kept not in (None, model.weights):
-                raise Conflict(
-                    f"model {model.id} has the weights {kept[:12]}, not {model.weights[:12]}"
-                )
-            upsert(connection, models, ("id",), values)
+            if insert_once(connection, models, ("id",), values):
+                return
+            kept = rows.model_of(
+                connection.execute(select(models).where(models.c.id == model.id)).one()
+            )
+            for name in ("weights", "taxonomy", "parent", "deck"):
+                if getattr(kept, name) != getattr(model, name):
+                    raise Conflict(
+                        f"model {model.id} is kept with another {name}; only the card and the "
+                        "time of a version may change"
+                    )
+            change = {"card": values["card"], "made": values["made"]}
+            connection.execute(update(models).where(models.c.id == model.id).values(change))
 
     def get(self, id: str) -> ModelVersion:
         """Return the model version, or raise `NotFound`."""

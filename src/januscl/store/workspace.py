@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from januscl.core import Conflict, Frame, Image, IntegrityError, NotFound, Observation
-from januscl.core.files import write_atomically
+from januscl.core.files import sync, write_atomically
 from januscl.core.pictures import decode_image, encode_png
 from januscl.core.wire import canonical
 from januscl.store.blobs import LocalBlobs, check_digest
@@ -19,6 +20,8 @@ from januscl.store.catalogue import Catalogue
 
 _MARK = "janus-workspace.json"
 _FORMAT = 1
+_STAGED_MARK = re.compile(rf"\.{re.escape(_MARK)}\.[0-9a-f]+")
+"""What `write_atomically` leaves behind of the mark when it is killed."""
 
 
 class Workspace:
@@ -38,6 +41,8 @@ class Workspace:
     @classmethod
     def open(cls, folder: Path | str) -> Self:
         """Open a workspace, or make one in a folder that is empty or does not exist.
+
+        A folder that is made is its owner's alone (mode 0700); one that is there keeps its mode.
 
         Raises:
             Conflict: The folder holds something else, or a newer program's workspace.
@@ -148,7 +153,7 @@ def _claim(folder: Path) -> None:
     if mark.is_file():
         _check_mark(mark)
         return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and _holds_other(folder):
         # Another process may be making the same workspace at this moment: its mark comes first.
         if not mark.is_file():
             raise Conflict(
@@ -156,7 +161,17 @@ def _claim(folder: Path) -> None:
                 "folder, or one that Janus made."
             )
         return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    sync(folder.parent)
     write_atomically(mark, canonical({"format": _FORMAT, "what": "a Janus workspace"}))
+
+
+def _holds_other(folder: Path) -> bool:
+    """Say whether it is no folder, or one with more in it than a mark that was never finished."""
+    if not folder.is_dir():
+        return True
+    return any(not _STAGED_MARK.fullmatch(entry.name) for entry in folder.iterdir())
 
 
 def _check_mark(mark: Path) -> None:
