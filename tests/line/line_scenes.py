@@ -37,7 +37,8 @@ CELLS = (
 BASE = Taxonomy().with_kind("box", "box").with_kind("disc", "cylinder")
 ALL = BASE.with_kind("triangle", "flat")
 TRIANGLE = 3
-_PLACES = np.random.default_rng(5).normal(size=(4, 16))
+_PLACES = np.random.default_rng(5).normal(size=(5, 16))
+_ODD = 4  # the place of what looks unlike others of its kind
 
 
 def draw(seed: int, kinds: Sequence[int] = (1, 2, 1, 2), size: int = 64) -> LabelledFrame:
@@ -66,10 +67,17 @@ def corners(centre, angle):
     return box.astype(np.int32)
 
 
-def as_seen(truth: Instances, seed: int, spread: float = 0.15) -> Instances:
-    """Return what a model that takes triangles for boxes sees, with embeddings ``(N, 16)``."""
+def as_seen(
+    truth: Instances, seed: int, spread: float = 0.15, odd: Sequence[int] = ()
+) -> Instances:
+    """Return what a model that takes triangles for boxes sees, with embeddings ``(N, 16)``.
+
+    The rows in ``odd`` look unlike others of their kind.
+    """
     rng = np.random.default_rng((seed, 3))
-    places = _PLACES[truth.labels] + spread * rng.normal(size=(len(truth), 16))
+    look = truth.labels.copy()
+    look[list(odd)] = _ODD
+    places = _PLACES[look] + spread * rng.normal(size=(len(truth), 16))
     return replace(
         truth,
         scores=np.full(len(truth), 0.9, np.float32),
@@ -168,14 +176,21 @@ class Shift:
         self.line.observer.learn_model(self.champion.id, known(self.champion.id))
         self.count = 0
 
-    def pick(self, kinds: Sequence[int], row: int, outcome: Outcome, robot: int = 0) -> str:
+    def pick(
+        self,
+        kinds: Sequence[int],
+        row: int,
+        outcome: Outcome,
+        robot: int = 0,
+        odd: Sequence[int] = (),
+    ) -> str:
         """Let a robot look at a fresh pile and pick; return the observation's id."""
         self.now += EVERY
         self.count += 1
         pile = draw(30_000 + self.count, kinds)
         cell = CELLS[robot]
         frame = Frame(pile.image, cell.camera, cell.robot, self.now)
-        seen = as_seen(pile.truth, self.count)
+        seen = as_seen(pile.truth, self.count, odd=odd)
         id = self.line.observe(frame, seen, self.champion.id)
         self.person.truth[id] = pile.truth
         point = tuple(float(v) for v in seen.boxes[row].reshape(2, 2).mean(axis=0))

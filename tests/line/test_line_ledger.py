@@ -80,6 +80,36 @@ def test_the_name_is_the_kind_that_most_labels_say(tmp_path, untrained):
     shift.close()
 
 
+def test_what_the_labels_say_is_one_kind_becomes_one_novelty(tmp_path, untrained):
+    shift = Shift(tmp_path / "w", untrained)
+    for k in range(24):
+        shift.pick((3, 2, 1, 3), 3 * (k % 2), Outcome.MISSED, k % 2, odd=[3])
+    first, second = shift.line.ledger.collecting()
+    frames = shift.line.ledger.choose(first.id, 12)
+    labels = [Label(f.id, shift.person.truth[f.id], "person", START) for f in frames]
+    named = shift.line.ledger.christen(first.id, labels, ALL)
+    assert [n.id for n in shift.line.ledger.collecting()] == [first.id]
+    assert named.instances == first.instances + second.instances
+    assert shift.catalogue.novelties.get(second.id).state is NoveltyState.DISMISSED
+    merged = shift.catalogue.audit.list(subject=second.id)[-1]
+    assert (merged.action, merged.detail["into"]) == ("novelty.merged", first.id)
+    shift.pick((3, 2, 1, 3), 0, Outcome.MISSED, odd=[3])
+    assert shift.line.ledger.collecting()[0].instances == named.instances + 2
+    shift.close()
+
+
+def test_a_novelty_of_another_kind_in_the_same_frames_stays_apart(tmp_path, untrained):
+    shift = Shift(tmp_path / "w", untrained)
+    for k in range(24):
+        shift.pick((3, 2, 1, 2), 3 * (k % 2), Outcome.MISSED, k % 2, odd=[3])
+    first, second = shift.line.ledger.collecting()
+    frames = shift.line.ledger.choose(first.id, 12)
+    labels = [Label(f.id, shift.person.truth[f.id], "person", START) for f in frames]
+    shift.line.ledger.christen(first.id, labels, ALL)
+    assert {n.id for n in shift.line.ledger.collecting()} == {first.id, second.id}
+    shift.close()
+
+
 def test_a_novelty_that_costs_too_little_gets_no_campaign(tmp_path, untrained):
     shift = Shift(tmp_path / "w", untrained, min_cost=50)
     for k in range(20):

@@ -181,3 +181,31 @@ def test_a_name_and_a_class_id_come_with_the_labels():
     (novelty,) = world.desk.rank()
     named = world.desk.name(novelty.id, "black polybag", kind=7)
     assert (named.id, named.name, named.kind) == (novelty.id, "black polybag", 7)
+
+
+def test_two_novelties_that_are_one_share_their_sightings_under_the_first_identity():
+    world = World(NoveltyDesk(ORDINARY, 1000))
+    for _ in range(12):
+        world.show(1, kind=1)
+        world.show(1, kind=2)
+    first, second = world.desk.rank()
+    kept, gone = world.desk.merge(first.id, second.id)
+    assert (kept.id, kept.instances) == (first.id, first.instances + second.instances)
+    assert gone.state is NoveltyState.DISMISSED
+    world.show(5, kind=1)
+    world.show(5, kind=2)
+    assert world.desk.novelty(first.id).instances == kept.instances + 20
+    assert world.desk.members(second.id) == ()
+
+
+def test_a_novelty_is_merged_neither_with_itself_nor_after_it_was_closed():
+    world = World(NoveltyDesk(ORDINARY, 1000))
+    for _ in range(12):
+        world.show(1, kind=1)
+        world.show(1, kind=2)
+    first, second = world.desk.rank()
+    with pytest.raises(Conflict, match="itself"):
+        world.desk.merge(first.id, first.id)
+    world.desk.move(second.id, NoveltyState.CLOSED)
+    with pytest.raises(Conflict, match="cannot become dismissed"):
+        world.desk.merge(first.id, second.id)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from januscl.cli.account import Account, ap_points
+from januscl.cli.account import Account, ap_points, kept_lines
 from januscl.cli.replaying import Replay
 from januscl.core import Novelty
 from januscl.evaluate import paired_bootstrap
@@ -57,6 +57,7 @@ def _facts(replay: Replay, seconds: float) -> dict[str, Any]:
             }
             for cycle in replay.cycles
         ],
+        "retention": telling.retention(replay.workspace, judge, dict(_models(replay))),
     }
 
 
@@ -93,6 +94,7 @@ def _lines(facts: dict[str, Any]) -> tuple[str, ...]:
     )
     lines.append(f"Gain over the base: {_interval(facts['gain'])}.")
     lines.append(f"Gain over the model after history: {_interval(facts['gain_over_history'])}.")
+    lines += kept_lines(facts["retention"])
     lines.append(f"Took {facts['seconds']:.0f} s.")
     return tuple(lines)
 
@@ -104,15 +106,20 @@ def _interval(gain: dict[str, float]) -> str:
     )
 
 
-def _story(replay: Replay, facts: dict[str, Any], lines: Sequence[str]) -> Story:
-    workspace, judge = replay.workspace, replay.line.judge
-    champion = replay.line.champion
-    slices = [replay.held_back, *workspace.catalogue.slices.list()]
+def _models(replay: Replay) -> list[tuple[str, str]]:
+    """Return every model that was judged, with the name that it is shown by."""
     models = [(replay.start.id, "base"), (replay.commissioned.id, "after history")]
     models += [
         (cycle.challenger.id, f"after {cycle.novelty.name} ({cycle.verdict.answer})")
         for cycle in replay.cycles
     ]
+    return models
+
+
+def _story(replay: Replay, facts: dict[str, Any], lines: Sequence[str]) -> Story:
+    workspace, judge = replay.workspace, replay.line.judge
+    champion = replay.line.champion
+    slices = [replay.held_back, *workspace.catalogue.slices.list()]
     ap, gain = facts["held_back_ap"], facts["gain"]
     routine = [cycle for cycle in facts["cycles"] if cycle["routine"]]
     by_doubt = sum(cycle["labels"] for cycle in routine)
@@ -147,7 +154,8 @@ def _story(replay: Replay, facts: dict[str, Any], lines: Sequence[str]) -> Story
         novelties=_cards(replay, facts),
         comparisons=telling.comparisons(judge, [replay.held_back], replay.start.id, champion, 6),
         verdicts=telling.verdict_cards(workspace),
-        ap=telling.ap_table(judge, models, slices),
+        retention=facts["retention"],
+        ap=telling.ap_table(judge, _models(replay), slices),
         settings={
             "set": facts["set"],
             "input": f"{replay.input_px} px",

@@ -1,7 +1,7 @@
 """The novelties of a workspace: what was seen of each, its campaign, and its way to the fleet."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -13,6 +13,7 @@ from januscl.core import (
     Campaign,
     Event,
     EventKind,
+    Instances,
     Label,
     Novelty,
     NoveltyState,
@@ -29,6 +30,8 @@ from januscl.triage import Candidate, NoveltyDesk, Sighting, choose_frames
 _LOOK_EVERY = 20
 _SAME = 0.5
 _SURE = 0.3
+_VOTES = 3
+"""Labelled instances of one kind that make two novelties one."""
 
 
 class NoveltyLedger:
@@ -185,8 +188,27 @@ class NoveltyLedger:
         return moved
 
     def christen(self, novelty: str, labels: Sequence[Label], taxonomy: Taxonomy) -> Novelty:
-        """Name a novelty by the kind that most of its labelled instances turned out to be."""
+        """Name a novelty by the kind that most of its labelled instances turned out to be.
+
+        Other novelties that turn out to be of the same kind are one with it: a model may see one
+        new thing in several ways.
+        """
         truth = {label.observation: label.truth for label in labels}
+        votes = self._votes(novelty, truth)
+        if not votes:
+            return self._desk.novelty(novelty)
+        kind = taxonomy.kind(votes.most_common(1)[0][0])
+        named = self._desk.name(novelty, kind.name, kind.id)
+        self._catalogue.novelties.put(named)
+        for other in self._desk.rank():
+            if other.id != novelty and other.state in (NoveltyState.NEW, NoveltyState.COLLECTING):
+                votes = self._votes(other.id, truth)
+                if votes[kind.id] >= max(_VOTES, votes.total() / 2):
+                    self._merge(novelty, other.id)
+        return self._desk.novelty(novelty)
+
+    def _votes(self, novelty: str, truth: Mapping[str, Instances]) -> Counter[int]:
+        """Return how many of a novelty's instances turned out to be of each kind."""
         votes: Counter[int] = Counter()
         for sighting in self._desk.members(novelty):
             if sighting.observation not in truth:
@@ -196,12 +218,17 @@ class NoveltyLedger:
             overlap = mask_iou([seen.masks[sighting.instance]], known.masks)[0]
             if overlap.size and overlap.max() >= _SAME:
                 votes[int(known.labels[overlap.argmax()])] += 1
-        if not votes:
-            return self._desk.novelty(novelty)
-        kind = taxonomy.kind(votes.most_common(1)[0][0])
-        named = self._desk.name(novelty, kind.name, kind.id)
-        self._catalogue.novelties.put(named)
-        return named
+        return votes
+
+    def _merge(self, novelty: str, other: str) -> None:
+        kept, gone = self._desk.merge(novelty, other)
+        with self._catalogue.transaction() as tx:
+            tx.novelties.put(kept)
+            tx.novelties.put(gone)
+            tx.audit.record(
+                "triage", "novelty.merged", other, {"into": novelty, "name": kept.name},
+                kept.last_seen,
+            )  # fmt: skip
 
     def rebase(
         self, model: str, embed: Callable[[Observation], Observation], most: int = 40

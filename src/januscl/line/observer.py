@@ -42,8 +42,6 @@ Embeddings = NDArray[np.float32]
 Describe = Callable[[str, Image, Sequence[Rle]], Embeddings]
 T = TypeVar("T")
 _SURE = 0.3
-_LASTING = 6
-"""Readings over which dirt has to stay where depth tells packages that the model missed."""
 
 
 @dataclass(frozen=True)
@@ -235,7 +233,7 @@ class Observer:
         self._learn_empty_bin(camera, reference)
         if camera in self._foreground:
             seen = [self._tried("depth", self._with_regions, o) or o for o in reference]
-            self._health[camera] = CameraHealth(_LASTING).fit(seen)
+            self._health[camera] = CameraHealth().fit(seen)
         else:
             self._health[camera] = CameraHealth().fit(reference)
 

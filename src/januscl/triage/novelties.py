@@ -214,6 +214,28 @@ class NoveltyDesk:
         file.novelty = replace(file.novelty, name=name, kind=kind)
         return self.novelty(novelty)
 
+    def merge(self, novelty: str, other: str) -> tuple[Novelty, Novelty]:
+        """Make two novelties one; the other is dismissed, and what it held is the first's.
+
+        Returns:
+            The novelty with all sightings, and the other one.
+
+        Raises:
+            Conflict: Both are the same, or the other is closed.
+            NotFound: The desk has no such novelty.
+        """
+        if novelty == other:
+            raise Conflict(f"novelty {novelty} cannot be merged with itself")
+        kept, gone = self._file(novelty), self._file(other)
+        self.move(other, NoveltyState.DISMISSED)
+        kept.since = min(kept.since, gone.since)
+        kept.keys |= gone.keys
+        self._join(kept, sorted(gone.members, key=lambda s: (s.at, s.key)))
+        gone.members.clear()
+        gone.keys.clear()
+        self._look_again()
+        return self.novelty(novelty), self.novelty(other)
+
     def rebase(
         self,
         ordinary: NDArray[np.floating],
