@@ -1,10 +1,11 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from januscl.core import Conflict, NotFound, NoveltyState
-from januscl.triage import Attempts, NoveltyDesk, Sighting, expected_cost
+from januscl.triage import Attempts, Kept, NoveltyDesk, Sighting, expected_cost, moved
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CENTRES = np.random.default_rng(7).normal(size=(6, 48))
@@ -39,6 +40,14 @@ class World:
             self.changed += self.desk.see(seen)
             if tried:
                 self.desk.tell(name, 0, bool(self.rng.random() < fails), at)
+
+
+TO_CLOSED = ("collecting", "labelling", "in_deck", "in_release", "closed")
+
+
+def go(desk, novelty, states=TO_CLOSED):
+    for state in states:
+        desk.move(novelty.id, NoveltyState(state))
 
 
 def test_a_kind_that_recurs_becomes_one_novelty_and_strays_become_none():
@@ -128,7 +137,7 @@ def test_a_closed_novelty_that_comes_back_is_regressed_and_keeps_its_identity():
     world = World(NoveltyDesk(ORDINARY, 1000))
     world.show(20, kind=0)
     (novelty,) = world.desk.rank()
-    world.desk.move(novelty.id, NoveltyState.CLOSED)
+    go(world.desk, novelty)
     world.show(3, kind=0)
     assert world.desk.novelty(novelty.id).state is NoveltyState.CLOSED
     world.show(10, kind=0)
@@ -146,19 +155,96 @@ def test_a_dismissed_novelty_stays_quiet():
     assert [n.state for n in world.desk.rank()] == [NoveltyState.DISMISSED]
 
 
-def test_a_novelty_moves_forward_or_back_to_collecting_only():
+WAY = {
+    "new": {"collecting", "dismissed"},
+    "collecting": {"labelling", "dismissed"},
+    "labelling": {"in_deck", "collecting", "dismissed"},
+    "in_deck": {"in_release", "collecting", "dismissed"},
+    "in_release": {"closed", "collecting", "dismissed"},
+    "regressed": {"collecting", "dismissed"},
+    "closed": set(),
+    "dismissed": set(),
+}
+
+
+@pytest.mark.parametrize("state", NoveltyState)
+def test_a_novelty_moves_one_step_at_a_time_and_every_other_move_is_refused(state):
     world = World(NoveltyDesk(ORDINARY, 1000))
     world.show(20, kind=0)
     (novelty,) = world.desk.rank()
-    world.desk.move(novelty.id, NoveltyState.IN_RELEASE)
-    assert world.desk.move(novelty.id, NoveltyState.COLLECTING).state is NoveltyState.COLLECTING
-    with pytest.raises(Conflict, match="cannot become new"):
-        world.desk.move(novelty.id, NoveltyState.NEW)
-    world.desk.move(novelty.id, NoveltyState.CLOSED)
-    with pytest.raises(Conflict, match="is closed"):
-        world.desk.dismiss(novelty.id)
+    here = replace(novelty, state=state)
+    for there in NoveltyState:
+        if there in WAY[state]:
+            assert moved(here, there).state is there
+        else:
+            with pytest.raises(Conflict, match=f"is {state}; it cannot become {there}"):
+                moved(here, there)
+
+
+def test_a_refused_move_leaves_the_novelty_where_it_was():
+    world = World(NoveltyDesk(ORDINARY, 1000))
+    world.show(20, kind=0)
+    (novelty,) = world.desk.rank()
+    with pytest.raises(Conflict, match="cannot become closed"):
+        world.desk.move(novelty.id, NoveltyState.CLOSED)
+    go(world.desk, novelty, ("collecting", "labelling"))
+    assert world.desk.in_state(NoveltyState.NEW) == ()
     with pytest.raises(NotFound):
         world.desk.novelty("nobody")
+
+
+def test_asking_which_novelties_are_in_a_state_counts_no_attempt(monkeypatch):
+    world = World(NoveltyDesk(ORDINARY, 1000))
+    world.show(20, kind=0, fails=0.5)
+    ranked = world.desk.rank()
+    monkeypatch.setattr(world.desk, "attempts", None)
+    assert world.desk.in_state(NoveltyState.NEW) == ranked
+    assert world.desk.in_state(NoveltyState.CLOSED) == ()
+
+
+def test_a_desk_that_goes_on_from_what_was_kept_says_what_the_first_one_would():
+    whole, stopped = (World(NoveltyDesk(ORDINARY, 1000)) for _ in range(2))
+    for world in (whole, stopped):
+        world.show(20, kind=0, fails=0.5)
+    (novelty,) = stopped.desk.rank()
+    members = stopped.desk.members(novelty.id)
+    stopped.desk = NoveltyDesk(ORDINARY, 1000)
+    keys = stopped_keys(whole, novelty.id)
+    stopped.desk.restore([Kept(novelty, novelty.first_seen, keys, members)])
+    for world in (whole, stopped):
+        world.show(10, kind=0)
+    (told,), (again,) = whole.desk.rank(), stopped.desk.rank()
+    assert (again.id, again.state, again.instances) == (told.id, told.state, told.instances)
+
+
+def test_a_closed_novelty_that_was_kept_still_comes_back():
+    world = World(NoveltyDesk(ORDINARY, 1000))
+    world.show(20, kind=0)
+    (novelty,) = world.desk.rank()
+    keys = stopped_keys(world, novelty.id)
+    go(world.desk, novelty)
+    world.show(2, kind=0)
+    closed, members = world.desk.novelty(novelty.id), world.desk.members(novelty.id)
+    world.desk = NoveltyDesk(ORDINARY, 1000)
+    since = [s for s in members if s.key not in keys]
+    world.desk.restore([Kept(closed, closed.first_seen, keys, members, since)])
+    world.show(4, kind=0)
+    assert world.desk.novelty(novelty.id).state is NoveltyState.REGRESSED
+
+
+def stopped_keys(world, novelty):
+    """Return what joined a novelty so far."""
+    return set(world.desk.joined()[novelty])
+
+
+def test_what_joins_a_novelty_is_told_once():
+    world = World(NoveltyDesk(ORDINARY, 1000))
+    world.show(20, kind=0)
+    (novelty,) = world.desk.rank()
+    assert len(stopped_keys(world, novelty.id)) == novelty.instances
+    assert world.desk.joined() == {}
+    world.show(1, kind=0)
+    assert world.desk.joined() == {novelty.id: [("o-00021", 0), ("o-00021", 1)]}
 
 
 def test_a_novelty_keeps_its_identity_when_a_new_model_sees_it_elsewhere():
@@ -206,6 +292,6 @@ def test_a_novelty_is_merged_neither_with_itself_nor_after_it_was_closed():
     first, second = world.desk.rank()
     with pytest.raises(Conflict, match="itself"):
         world.desk.merge(first.id, first.id)
-    world.desk.move(second.id, NoveltyState.CLOSED)
+    go(world.desk, second)
     with pytest.raises(Conflict, match="cannot become dismissed"):
         world.desk.merge(first.id, second.id)

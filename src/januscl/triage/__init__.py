@@ -10,10 +10,11 @@ from januscl.triage.cost import Attempts, expected_cost
 from januscl.triage.doubt import DoubtDesk, doubt_of, doubts_of, place_of
 from januscl.triage.events import classify
 from januscl.triage.faults import Evidence, FaultDesk
-from januscl.triage.novelties import NoveltyDesk, Sighting
+from januscl.triage.novelties import MOVES, Kept, NoveltyDesk, Sighting, moved
 from januscl.triage.sampling import Candidate, choose_frames
 
 __all__ = [
-    "Attempts", "Candidate", "DoubtDesk", "Evidence", "FaultDesk", "NoveltyDesk", "Sighting",
-    "choose_frames", "classify", "doubt_of", "doubts_of", "expected_cost", "place_of",
+    "MOVES", "Attempts", "Candidate", "DoubtDesk", "Evidence", "FaultDesk", "Kept", "NoveltyDesk",
+    "Sighting", "choose_frames", "classify", "doubt_of", "doubts_of", "expected_cost", "moved",
+    "place_of",
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 """Recurring events get an identity that lasts: the desk where novelties are kept."""
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -18,14 +18,32 @@ _ORDINARY = 400
 _POOL = 1500
 _MEMBERS = 300
 _ATTEMPTS = 20_000
-_FORWARD = (
-    NoveltyState.NEW,
-    NoveltyState.COLLECTING,
-    NoveltyState.LABELLING,
-    NoveltyState.IN_DECK,
-    NoveltyState.IN_RELEASE,
-    NoveltyState.CLOSED,
-)
+_ENDS = frozenset({NoveltyState.COLLECTING, NoveltyState.DISMISSED})
+MOVES: Mapping[NoveltyState, frozenset[NoveltyState]] = {
+    NoveltyState.NEW: _ENDS,
+    NoveltyState.COLLECTING: frozenset({NoveltyState.LABELLING, NoveltyState.DISMISSED}),
+    NoveltyState.LABELLING: _ENDS | {NoveltyState.IN_DECK},
+    NoveltyState.IN_DECK: _ENDS | {NoveltyState.IN_RELEASE},
+    NoveltyState.IN_RELEASE: _ENDS | {NoveltyState.CLOSED},
+    NoveltyState.REGRESSED: _ENDS,
+    NoveltyState.CLOSED: frozenset(),
+    NoveltyState.DISMISSED: frozenset(),
+}
+"""Where a novelty may be moved from each state. Only its instances make a closed one regressed."""
+
+
+def moved(novelty: Novelty, state: NoveltyState) -> Novelty:
+    """Return the novelty in another state.
+
+    Raises:
+        Conflict: `MOVES` does not lead there.
+    """
+    if state not in MOVES[novelty.state]:
+        ways = ", ".join(sorted(MOVES[novelty.state])) or "nothing else"
+        raise Conflict(
+            f"novelty {novelty.id} is {novelty.state}; it cannot become {state}, but {ways}"
+        )
+    return replace(novelty, state=state)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +76,25 @@ class _Attempt:
     instance: int | None
     failed: bool
     at: datetime
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A novelty as it was kept, to go on with.
+
+    Attributes:
+        novelty: As it stands.
+        since: When its cost began to count: when it was first seen, or came back.
+        keys: Observation and row of all its instances.
+        members: The latest of them, oldest first, as the model that runs now sees them.
+        returned: Those seen since it was closed.
+    """
+
+    novelty: Novelty
+    since: datetime
+    keys: Iterable[Key]
+    members: Sequence[Sighting]
+    returned: Sequence[Sighting] = ()
 
 
 @dataclass
@@ -106,6 +143,27 @@ class NoveltyDesk:
         self._attempts: deque[_Attempt] = deque(maxlen=_ATTEMPTS)
         self._space = Space(self._ordinary)
         self._near: dict[str, Neighbourhood] = {}
+        self._joined: dict[str, list[Key]] = {}
+
+    def restore(self, kept: Sequence[Kept], pool: Sequence[Sighting] = ()) -> None:
+        """Go on with novelties that were kept; the first thing that a desk is told.
+
+        Args:
+            kept: The novelties.
+            pool: Instances of events that belong to none of them, oldest first.
+        """
+        for one in kept:
+            file = _File(one.novelty, utc(one.since), set(one.keys), returned=list(one.returned))
+            file.members.extend(one.members)
+            self._files[one.novelty.id] = file
+        self._pool = {s.key: s for s in pool if not self._knows(s.key)}
+        if self._pool or any(file.members for file in self._files.values()):
+            self._look_again()
+
+    def joined(self) -> dict[str, list[Key]]:
+        """Return the instances that joined each novelty since this was last asked."""
+        joined, self._joined = self._joined, {}
+        return joined
 
     def see(self, sightings: Sequence[Sighting]) -> tuple[Novelty, ...]:
         """Take the instances of an event; return the novelties that are new or came back.
@@ -145,8 +203,17 @@ class NoveltyDesk:
         return replace(self._file(novelty).novelty, cost=self._cost(novelty))
 
     def rank(self) -> tuple[Novelty, ...]:
-        """Return all novelties, the costliest first."""
-        found = [self.novelty(novelty) for novelty in self._files]
+        """Return all novelties, the costliest first, each with its present cost."""
+        for file in self._files.values():
+            file.novelty = replace(file.novelty, cost=self._cost(file.novelty.id))
+        return self.in_state(*NoveltyState)
+
+    def in_state(self, *states: NoveltyState) -> tuple[Novelty, ...]:
+        """Return the novelties in these states with the cost of the last `rank`, costliest first.
+
+        It counts no attempts, so it may be asked at every observation.
+        """
+        found = (file.novelty for file in self._files.values() if file.novelty.state in states)
         return tuple(sorted(found, key=lambda n: (-n.cost.expected, n.id)))
 
     def nearest(self, embeddings: NDArray[np.floating]) -> list[str | None]:
@@ -182,25 +249,14 @@ class NoveltyDesk:
         return Attempts(*counts[True]), Attempts(*counts[False])
 
     def move(self, novelty: str, state: NoveltyState) -> Novelty:
-        """Move a novelty on its way: forward, or back to collecting, or to dismissed.
+        """Move a novelty on its way, as `MOVES` allows.
 
         Raises:
             Conflict: The way does not lead there.
             NotFound: The desk has no such novelty.
         """
         file = self._file(novelty)
-        now = file.novelty.state
-        back = state is NoveltyState.COLLECTING and now not in (
-            NoveltyState.CLOSED,
-            NoveltyState.DISMISSED,
-        )
-        dismissed = state is NoveltyState.DISMISSED and now is not NoveltyState.CLOSED
-        forward = (
-            now in _FORWARD and state in _FORWARD and _FORWARD.index(now) < _FORWARD.index(state)
-        )
-        if not (back or dismissed or forward):
-            raise Conflict(f"novelty {novelty} is {now}; it cannot become {state}")
-        file.novelty = replace(file.novelty, state=state)
+        file.novelty = moved(file.novelty, state)
         file.returned.clear()
         return self.novelty(novelty)
 
@@ -230,6 +286,7 @@ class NoveltyDesk:
         self.move(other, NoveltyState.DISMISSED)
         kept.since = min(kept.since, gone.since)
         kept.keys |= gone.keys
+        self._joined.setdefault(novelty, []).extend(sorted(gone.keys))
         self._join(kept, sorted(gone.members, key=lambda s: (s.at, s.key)))
         gone.members.clear()
         gone.keys.clear()
@@ -286,6 +343,7 @@ class NoveltyDesk:
         old = file.novelty
         file.members.extend(sightings)
         file.keys.update(s.key for s in sightings)
+        self._joined.setdefault(old.id, []).extend(s.key for s in sightings)
         file.novelty = replace(
             old,
             first_seen=min([old.first_seen, *(s.at for s in sightings)]),
