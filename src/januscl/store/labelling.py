@@ -1,6 +1,7 @@
 """The work of labelling, and the labels that came back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import select, update
 
@@ -9,6 +10,27 @@ from januscl.store import rows
 from januscl.store.database import Door, insert_once, upsert
 from januscl.store.records import LabelRow, LabelTaskRow
 from januscl.store.tables import label_tasks, labels
+
+_CHUNK = 500  # ids in one statement: databases bound the number of its parameters
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How a label task stands, without its picture and proposals.
+
+    Attributes:
+        id: Of the task.
+        observation: Id of the frame that it asks a label of.
+        novelty: Id of the novelty it is for; None for an ordinary frame.
+        done: True once it was answered.
+        used: True once a challenger that was taught or measured with the label was judged.
+    """
+
+    id: str
+    observation: str
+    novelty: str | None
+    done: bool
+    used: bool
 
 
 class LabelTasks:
@@ -42,6 +64,29 @@ class LabelTasks:
             query = query.where(label_tasks.c.novelty == novelty)
         with self._door.read() as connection:
             return [rows.task_of(row) for row in connection.execute(query)]
+
+    def asked(
+        self, *, novelty: str | None = None, observation: str | None = None
+    ) -> Sequence[Asked]:
+        """Return how the tasks of a novelty, of a frame, or all stand, oldest first."""
+        table = label_tasks.c
+        query = select(table.id, table.observation, table.novelty, table.done, table.used)
+        if novelty is not None:
+            query = query.where(table.novelty == novelty)
+        if observation is not None:
+            query = query.where(table.observation == observation)
+        with self._door.read() as connection:
+            found = connection.execute(query.order_by(table.seq))
+            return [Asked(**row._mapping) for row in found]
+
+    def use(self, novelty: str, observations: Iterable[str]) -> None:
+        """Say that a challenger was judged that used the labels of these frames of a novelty."""
+        table, wanted = label_tasks.c, sorted(set(observations))
+        with self._door.write() as connection:
+            for start in range(0, len(wanted), _CHUNK):
+                some = table.observation.in_(wanted[start : start + _CHUNK])
+                change = update(label_tasks).where(table.novelty == novelty, some)
+                connection.execute(change.values(used=True))
 
     def done(self, id: str) -> None:
         """Say that a task was answered, or raise `NotFound`; saying it twice is no error."""

@@ -60,27 +60,45 @@ class Decks:
 
 
 class Slices:
-    """Frozen evaluation sets, by their unique names."""
+    """Evaluation sets, by their unique names: frozen for ever, or open with their novelty.
+
+    A novelty that is not closed has one open slice at most. It grows with each try, and only the
+    novelty's own challengers are measured on it, until closing the novelty freezes it.
+    """
 
     def __init__(self, door: Door) -> None:
         self._door = door
 
-    def put(self, slice_: Slice) -> bool:
+    def put(self, slice_: Slice, *, open: bool = False) -> bool:
         """Keep a slice and say whether it is new.
 
+        Args:
+            slice_: Under a name of its own.
+            open: Keep it open; it takes the place of an open one of the same name and novelty.
+
         Raises:
-            Conflict: Another slice has this name; slices never change.
+            Conflict: Another slice has this name; frozen slices never change.
         """
+        values = rows.slice_values(slice_) | {"open": open}
         with self._door.write() as connection:
-            if insert_once(connection, slices, ("name",), rows.slice_values(slice_)):
+            if insert_once(connection, slices, ("name",), values):
                 return True
-            kept = connection.execute(select(slices).where(slices.c.name == slice_.name)).one()
-            if rows.slice_of(kept) != slice_:
+            name = slices.c.name == slice_.name
+            kept = connection.execute(select(slices).where(name)).one()
+            if open and kept.open and kept.novelty == slice_.novelty:
+                connection.execute(update(slices).where(name).values(values))
+            elif rows.slice_of(kept) != slice_:
                 raise Conflict(
                     f"slice {slice_.name!r} exists with other contents; a slice is frozen for "
                     "ever. Give the new one another name."
                 )
         return False
+
+    def freeze(self, novelty: str) -> None:
+        """Freeze the open slice of a novelty for ever; without one, nothing happens."""
+        mine = (slices.c.novelty == novelty, slices.c.open.is_(True))
+        with self._door.write() as connection:
+            connection.execute(update(slices).where(*mine).values(open=False))
 
     def get(self, name: str) -> Slice:
         """Return the slice of this name, or raise `NotFound`."""
@@ -90,11 +108,20 @@ class Slices:
             raise NotFound(f"slice {name!r} is not in the catalogue")
         return rows.slice_of(row)
 
-    def list(self) -> Sequence[Slice]:
-        """Return all slices, oldest first."""
+    def open_of(self, novelty: str) -> Slice | None:
+        """Return the open slice of a novelty, if it has one."""
+        mine = (slices.c.novelty == novelty, slices.c.open.is_(True))
         with self._door.read() as connection:
-            found = connection.execute(select(slices).order_by(slices.c.seq))
-            return [rows.slice_of(row) for row in found]
+            row = connection.execute(select(slices).where(*mine)).first()
+        return None if row is None else rows.slice_of(row)
+
+    def list(self, *, frozen_only: bool = False) -> Sequence[Slice]:
+        """Return all slices, or the frozen ones, oldest first."""
+        query = select(slices).order_by(slices.c.seq)
+        if frozen_only:
+            query = query.where(slices.c.open.is_(False))
+        with self._door.read() as connection:
+            return [rows.slice_of(row) for row in connection.execute(query)]
 
 
 class Models:

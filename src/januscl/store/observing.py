@@ -91,6 +91,17 @@ class Observations:
         with self._door.write() as connection:
             return _report(connection, id, pick)
 
+    def picks(self, limit: int) -> Sequence[tuple[str, Pick]]:
+        """Return the latest picks with their observations' ids, oldest first.
+
+        Args:
+            limit: At most this many; outcomes that wait for their observation count.
+        """
+        query = select(picks).order_by(picks.c.at.desc(), picks.c.observation.desc()).limit(limit)
+        with self._door.read() as connection:
+            found = [(row.observation, rows.pick_of(row)) for row in connection.execute(query)]
+        return found[::-1]
+
     def get(self, id: str) -> ObservationRow:
         """Return the observation, or raise `NotFound`."""
         with self._door.read() as connection:

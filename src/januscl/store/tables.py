@@ -6,7 +6,17 @@ Nothing in it is SQLite's alone: JSON columns and UTC times exist in PostgreSQL 
 
 from typing import Any
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, Text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    false,
+)
 
 from januscl.store.types import Digest, Json, Name, Real, UtcTime, Whole
 
@@ -144,6 +154,8 @@ label_tasks = Table(
     _must("image", Digest),
     _must("proposals", Json),
     _must("done", Boolean),
+    # A challenger that was taught or measured with its label was judged.
+    Column("used", Boolean, nullable=False, server_default=false()),
     Index("label_tasks_by_state", "done", "novelty"),
 )
 
@@ -176,6 +188,8 @@ slices = Table(
     _must("id", Name),
     Column("novelty", Name),
     _must("items", Json),
+    # Its novelty is not closed yet: it may grow, and no other challenger is held to it.
+    Column("open", Boolean, nullable=False, server_default=false()),
 )
 
 models = Table(

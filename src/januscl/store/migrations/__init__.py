@@ -9,7 +9,7 @@ from januscl.store.database import Database, has_table
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-HEAD = "0001"
+HEAD = "0002"
 # Any number will do, so long as nothing else in the database locks on it.
 _POSTGRES_LOCK = 7_236_015_542
 
