@@ -39,7 +39,7 @@ class SimShift:
         self.frames = {}
 
     def observed_by(self, on_ticket):
-        policy = Watching(reference_frames=20, ordinary_share=0.0)
+        policy = Watching(reference_frames=20, ordinary_share=0.0, seed=0)
         return Observer(self.workspace, self.fleet.cells, policy, on_ticket=on_ticket)
 
     def call(self, ticket):
@@ -121,7 +121,7 @@ class Desk:
         self.observer = Observer(
             self.workspace,
             CELLS,
-            Watching(cameras=False, reference_frames=reference, ordinary_share=share),
+            Watching(False, reference, share, seed=0),
             on_report=lambda seen, event: self.reports.append((seen, event)),
             on_known=lambda model, known: self.knew.append((model, known.shape)),
         )

@@ -1,12 +1,20 @@
+import os
+import signal
+import subprocess
+import sys
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 from line_scenes import BASE, START
+from typer.testing import CliRunner
 
+from januscl.cli.release import app
 from januscl.core import (
     Answer,
     Cell,
+    Conflict,
     Frame,
     Instances,
     ModelVersion,
@@ -17,9 +25,10 @@ from januscl.core import (
     encode_mask,
 )
 from januscl.core.contracts import check_robot
-from januscl.line import Crew, Releasing, Rollout, Watching
+from januscl.line import Crew, Line, Releasing, Rollout, Watching
+from januscl.line.ending import end_abandoned, end_release
 from januscl.line.observer import Observer
-from januscl.release import who_runs
+from januscl.release import open_release, who_runs
 from januscl.store import Workspace
 
 MASK = np.zeros((48, 48), np.bool_)
@@ -100,7 +109,7 @@ class Site:
         self.workspace = Workspace.open(folder)
         self.catalogue = self.workspace.catalogue
         self.fleet = ScriptedFleet(rates, station or rates)
-        self.observer = Observer(self.workspace, CELLS, Watching(False, 10**6, 0.0))
+        self.observer = Observer(self.workspace, CELLS, Watching(False, 10**6, 0.0, seed=0))
         for id in (CHAMPION, CHALLENGER):
             digest = self.workspace.blobs.put(id.encode())
             self.catalogue.models.put(ModelVersion(id, digest, BASE, None, None, START))
@@ -298,3 +307,125 @@ def test_harm_that_shows_at_a_later_look_at_the_fleet_is_rolled_back(site):
     assert fleet[-1] is Answer.FAIL
     assert 1 < len(fleet) < 12
     assert set(site.runs().values()) == {CHAMPION}
+
+
+def reopened(folder):
+    """Return what a line says that robots run, and the releases, once it was opened again."""
+    with Line.open(folder, CELLS, taxonomy=BASE) as line:
+        releases = line.workspace.catalogue.releases.list()
+        ended = [r.subject for r in line.workspace.catalogue.audit.list(
+            action="release.rolled_back")]  # fmt: skip
+        return line.runs(), releases, ended
+
+
+KILLED = """
+import os, signal, sys
+from test_line_rollout import Site
+from januscl.core import Stage
+
+site = Site(sys.argv[1], {1: 0.0, 2: 0.0})
+def die_at(stage):
+    for release in site.catalogue.releases.list(open_only=True):
+        if release.stage == stage:
+            os.kill(os.getpid(), signal.SIGKILL)
+work, load_station = site.crew.work, site.fleet.load_station
+def crew_works(ticks):
+    work(ticks)
+    die_at(sys.argv[2])
+def loads(test):
+    load_station(test)
+    if test == 3:
+        die_at(sys.argv[2])
+site.crew.work, site.fleet.load_station = crew_works, loads
+site.release()
+"""
+
+
+@pytest.mark.parametrize("stage", [Stage.STATION, Stage.BETA, Stage.FLEET])
+def test_a_release_whose_process_was_killed_is_rolled_back_when_the_line_opens(tmp_path, stage):
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path / "w"), stage],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)}, timeout=60, check=False,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL
+    with Workspace.open(tmp_path / "w") as workspace:
+        (left,) = workspace.catalogue.releases.list(open_only=True)
+        assert left.stage is stage
+        assert CHALLENGER in who_runs(left, CELLS).values()
+    runs, (release,), ended = reopened(tmp_path / "w")
+    assert set(runs.values()) == {CHAMPION}
+    assert (release.stage, ended) == (Stage.ROLLED_BACK, [release.id])
+    assert release.reports[-1].reasons == ("the process that watched it ended",)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("the belt stands"), KeyboardInterrupt()])
+def test_an_error_in_the_middle_of_a_release_gives_every_robot_its_champion_back(site, error):
+    site = site({1: 0.0, 2: 0.0})
+    let_work = site.rollout._let_work
+
+    def fails(ticks):
+        let_work(ticks)
+        raise error
+
+    site.rollout._let_work = fails
+    with pytest.raises(type(error)):
+        site.release()
+    (release,) = site.catalogue.releases.list()
+    assert release.stage is Stage.ROLLED_BACK
+    assert type(error).__name__ in release.reports[-1].reasons[0]
+    assert set(site.runs().values()) == {CHAMPION}
+
+
+def test_a_second_release_is_refused_while_one_is_open_and_watched_or_left(site):
+    site = site({1: 0.0, 2: 0.0})
+    other = ModelVersion("m-other", site.workspace.blobs.put(b"o"), BASE, None, None, START)
+    site.catalogue.models.put(other)
+    refused = []
+
+    def meanwhile(ticks):
+        site.crew.work(ticks)
+        with pytest.raises(Conflict, match="janus release stop"):
+            site.rollout.run(other, CHAMPION, None)
+        refused.append(len(site.catalogue.releases.list()))
+
+    rollout, site.rollout._let_work = site.rollout, meanwhile
+    assert rollout.run(site.catalogue.models.get(CHALLENGER), CHAMPION, None).stage is Stage.DONE
+    assert set(refused) == {1}
+    left = open_release("m-other", CHALLENGER, beta_lines=["line-1"], at=START)
+    site.catalogue.releases.put(left)
+    with pytest.raises(Conflict, match="is open, at stage station"):
+        rollout.run(site.catalogue.models.get(CHAMPION), CHALLENGER, None)
+
+
+def test_a_release_that_is_watched_is_not_taken_for_abandoned(site):
+    site = site({1: 0.0, 2: 0.0})
+    seen = []
+    site.rollout._let_work = lambda ticks: (
+        site.crew.work(ticks),
+        seen.append(end_abandoned(site.workspace, START)),
+    )
+    release = site.rollout.run(site.catalogue.models.get(CHALLENGER), CHAMPION, None)
+    assert release.stage is Stage.DONE
+    assert seen
+    assert not any(seen)
+
+
+def test_a_person_can_stop_a_release_and_its_watcher_goes_no_further(site):
+    site = site({1: 0.0, 2: 0.0})
+    cli = CliRunner()
+
+    def stopped(ticks):
+        site.crew.work(ticks)
+        (release,) = site.catalogue.releases.list(open_only=True)
+        folder = str(site.workspace.folder)
+        done = cli.invoke(app, ["stop", release.id[:13], "-w", folder, "--reason", "smells"])
+        assert done.exit_code == 0, done.output
+
+    site.rollout._let_work = stopped
+    release = site.rollout.run(site.catalogue.models.get(CHALLENGER), CHAMPION, None)
+    assert release.stage is Stage.ROLLED_BACK
+    assert release.reports[-1].reasons == ("smells",)
+    assert site.catalogue.releases.list() == [release]
+    assert site.catalogue.aliases.get("champion") == CHAMPION
+    with pytest.raises(Conflict, match="ended already"):
+        end_release(site.workspace, release.id, "again", START)

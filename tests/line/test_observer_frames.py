@@ -26,7 +26,7 @@ class Site:
         self.observer = Observer(
             self.workspace,
             CELLS,
-            Watching(reference_frames=REFERENCE, ordinary_share=0.0),
+            Watching(reference_frames=REFERENCE, ordinary_share=0.0, seed=0),
             on_report=lambda seen, event: self.settled.append((seen.id, seen.pick)),
             describe=self.describe,
         )

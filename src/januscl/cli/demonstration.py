@@ -20,7 +20,7 @@ from januscl.line.cycle import CycleReport, World
 from januscl.line.fleet import Crew
 from januscl.line.keeping import keep_labelled, load_labelled
 from januscl.line.line import Line
-from januscl.line.policy import Learning, Policy, Releasing
+from januscl.line.policy import Learning, Policy, Releasing, Watching
 from januscl.line.rollout import Rollout
 from januscl.sim import BASE_MIX, BASE_TAXONOMY, LATE_KINDS, Day, SimFleet, make_labelled
 from januscl.store import Workspace
@@ -68,7 +68,11 @@ class Demonstration:
             TruthAnnotator("simulator", self._label, lambda: self.site.now),
             self.taxonomy,
             World(lambda: self.site.now, self._release, lambda: self.work(TICKS_A_TRAINING)),
-            Policy(learning=Learning(threads=threads, seed=seed), releasing=Releasing(margin=0.15)),
+            Policy(
+                watching=Watching(seed=seed),
+                learning=Learning(threads=threads, seed=seed),
+                releasing=Releasing(margin=0.15),
+            ),
             picks_a_day=production * 86400 / day.seconds_per_tick,
             on_ticket=self._call_technicians,
         )

@@ -1,5 +1,6 @@
 """``janus release``: releases and their stages."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from rich.markup import escape
 from januscl.cli.options import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption, existing
 from januscl.cli.output import console, one_of, print_json, print_rows
 from januscl.core import Stage
+from januscl.line.ending import end_release
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -28,7 +30,13 @@ def list_releases(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOpti
         }
         for release in found
     ]
-    print_rows("Releases", rows, json, "No releases: no challenger has passed the gate.")
+    print_rows(
+        "Releases",
+        rows,
+        json,
+        "No releases: no challenger has passed the gate.",
+        json_only=("beta_lines",),
+    )
 
 
 @app.command()
@@ -50,3 +58,16 @@ def show(
                 console.print(f"  [bold]{stage:>8}[/] {answer:<12} {escape(reason)}")
     if found.stage in (Stage.STOPPED, Stage.ROLLED_BACK):
         raise typer.Exit(3)
+
+
+@app.command()
+def stop(
+    release: Annotated[str, typer.Argument(help="Id of the release, or the start of it.")],
+    reason: Annotated[str, typer.Option(help="Why, for the audit log.")] = "A person stopped it.",
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+) -> None:
+    """Roll an open release back: every robot runs the champion again."""
+    with existing(workspace) as opened:
+        found = one_of(opened.catalogue.releases.list(), release, "release")
+        ended = end_release(opened, found.id, reason, datetime.now(UTC), "person")
+    console.print(f"Release {ended.id} is rolled back; every robot runs {ended.champion} again.")

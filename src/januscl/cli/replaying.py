@@ -111,7 +111,7 @@ class Replay:
             photographs.taxonomy,
             World(lambda: self.now),
             Policy(
-                watching=Watching(cameras=False),
+                watching=Watching(cameras=False, seed=seed),
                 collecting=Collecting(
                     frames=self._quota(),
                     least=WARM_UP,

@@ -1,10 +1,12 @@
 """Every model on every slice of history, matched once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Generic, TypeVar
 
 import numpy as np
 
-from januscl.core import Instances, LabelledFrame, Slice, Verdict
+from januscl.core import Answer, Instances, LabelledFrame, Slice, Verdict
 from januscl.evaluate import (
     FrameMatches,
     SliceData,
@@ -17,11 +19,41 @@ from januscl.line.keeping import load_labelled
 from januscl.line.shelf import Shelf
 from januscl.store import Workspace
 
+K = TypeVar("K")
+V = TypeVar("V")
+_FRAMES, _SEEN = 4, 24
+"""Slices whose pictures, and what models saw in them, are kept in memory."""
+_UNTESTED = (
+    "Nothing of the past was tested: there is no slice of history, so what the model forgot would "
+    "not show. Call Line.remember with labelled frames of ordinary work first."
+)
+
+
+class _Latest(Generic[K, V]):
+    """The values that were used last, made where they are missing.
+
+    Args:
+        capacity: How many are kept.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._kept: dict[K, V] = {}
+
+    def of(self, key: K, make: Callable[[], V]) -> V:
+        """Return the value of a key."""
+        value = self._kept.pop(key) if key in self._kept else make()
+        self._kept[key] = value
+        while len(self._kept) > self._capacity:
+            del self._kept[next(iter(self._kept))]
+        return value
+
 
 class Judge:
     """Scores model versions on frozen slices and speaks the gate's verdict.
 
-    Predictions are made once per model and slice; slices and versions never change.
+    A model is matched with a slice once; slices and versions never change. Pictures and
+    predictions, which are large, are kept for those that were used last.
 
     Attributes:
         shelf: The model versions.
@@ -30,23 +62,20 @@ class Judge:
     def __init__(self, workspace: Workspace, shelf: Shelf) -> None:
         self._workspace = workspace
         self.shelf = shelf
-        self._frames: dict[str, list[LabelledFrame]] = {}
-        self._seen: dict[tuple[str, str], list[Instances]] = {}
+        self._frames = _Latest[str, list[LabelledFrame]](_FRAMES)
+        self._seen = _Latest[tuple[str, str], list[Instances]](_SEEN)
         self._matches: dict[tuple[str, str], FrameMatches] = {}
 
     def frames(self, part: Slice) -> list[LabelledFrame]:
         """Return the labelled frames of a slice."""
-        if part.id not in self._frames:
-            self._frames[part.id] = load_labelled(self._workspace, part.items)
-        return self._frames[part.id]
+        return self._frames.of(part.id, lambda: load_labelled(self._workspace, part.items))
 
     def seen(self, model: str, part: Slice) -> list[Instances]:
         """Return what a model sees in the frames of a slice."""
-        key = (model, part.id)
-        if key not in self._seen:
-            images = [frame.image for frame in self.frames(part)]
-            self._seen[key] = self.shelf.load(model).predict(images)
-        return self._seen[key]
+        return self._seen.of(
+            (model, part.id),
+            lambda: self.shelf.load(model).predict([frame.image for frame in self.frames(part)]),
+        )
 
     def matches(self, model: str, part: Slice) -> FrameMatches:
         """Return which of the slice's packages a model finds."""
@@ -79,7 +108,11 @@ class Judge:
 
         Each slice is also held to the best AP that the champion or a model before it had on it,
         so that small losses, each tolerated, do not add up.
+
+        Without a slice that is no novelty's, a pass would say nothing of what was forgotten; the
+        answer is inconclusive then, and its first reason says so.
         """
+        slices = list(slices)
         line = self.champions(champion)
         data = {
             part.name: SliceData(
@@ -89,7 +122,11 @@ class Judge:
             )
             for part in slices
         }
-        return gate(data, target=target, seed=seed, confidence=confidence)
+        verdict = gate(data, target=target, seed=seed, confidence=confidence)
+        if any(part.novelty is None for part in slices):
+            return verdict
+        answer = Answer.INCONCLUSIVE if verdict.answer is Answer.PASS else verdict.answer
+        return replace(verdict, answer=answer, reasons=(_UNTESTED, *verdict.reasons))
 
     def champions(self, last: str) -> list[str]:
         """Return the champions up to one of them, the first first.

@@ -17,6 +17,7 @@ from januscl.core import (
     Image,
     Instances,
     InvalidInput,
+    NotFound,
     Observation,
     Pick,
     Rle,
@@ -25,6 +26,7 @@ from januscl.core import (
     new_id,
 )
 from januscl.line.policy import Watching
+from januscl.line.reference import keep_reference, recall_cameras
 from januscl.store import Workspace
 from januscl.triage import FaultDesk, classify
 from januscl.watch import (
@@ -63,7 +65,9 @@ class Observer:
 
     A camera is watched once it has shown enough healthy frames; a model once its embeddings of
     known kinds were seen (`learn_model`, or the fleet's own first frames). Blank frames are no
-    reference, and a camera that changes its resolution meanwhile begins again.
+    reference, nor are frames under a ticket, and a camera that changes its resolution meanwhile
+    begins again. A ticket that an earlier process left open is closed by what the camera looked
+    like before it.
 
     No robot stops for what a watcher cannot read. Once a camera is known, a frame of another size
     is a fault, ``wrong_resolution``. Anything else goes to the workspace's rejects with its
@@ -77,7 +81,7 @@ class Observer:
     Args:
         workspace: Keeps observations, events and tickets.
         cells: The fleet.
-        policy: When a camera is known, and which pixels are kept.
+        policy: When a camera is known, which pixels are kept, and the seed of chance.
         on_report: Called with each observation once it was triaged, with its pick or without,
             and the event that triage made of it, if any.
         on_ticket: Called when a ticket opens or closes.
@@ -85,7 +89,6 @@ class Observer:
             model's id and their embeddings ``(M, D)``.
         describe: Returns a model's embeddings ``(N, D)`` of regions of a picture, given the
             model's id; without it nothing is looked for that the model does not see.
-        seed: Of the random share of kept pixels and of the ids.
     """
 
     def __init__(
@@ -97,13 +100,12 @@ class Observer:
         on_ticket: TicketHandler = lambda ticket: None,
         on_known: Callable[[str, Embeddings], None] = lambda model, known: None,
         describe: Describe | None = None,
-        seed: int = 0,
     ) -> None:
         self._workspace = workspace
         self._policy = policy
         self._on_known, self._describe = on_known, describe
         self._on_report, self._on_ticket = on_report, on_ticket
-        self._rng = np.random.default_rng(seed)
+        self._rng = np.random.default_rng(policy.seed)
         self._desk = FaultDesk(EProcess, tickets=workspace.catalogue.tickets.list())
         self._health: dict[str, CameraHealth] = {}
         self._foreground: dict[str, UnexplainedForeground] = {}
@@ -116,16 +118,30 @@ class Observer:
         self._looks: Counter[str] = Counter()
         self._failing: set[str] = set()
         self._well: dict[str, Observation] = {}
+        under_ticket = {t.camera for t in self._desk.tickets if t.closed is None}
+        self._health |= recall_cameras(workspace, under_ticket & set(self._watched))
+        self._provisional = set(self._health)
         for cell in cells:
             workspace.catalogue.cells.put(cell)
 
-    def observe(self, frame: Frame, instances: Instances, model: str) -> str:
+    def observe(self, frame: Frame, instances: Instances, model: str, id: str | None = None) -> str:
         """Take in a frame and what a model saw in it; return the observation's id.
+
+        Args:
+            frame: From one of the fleet's cameras.
+            instances: What the model saw.
+            model: Its id.
+            id: As the robot made it; a new one when omitted. What comes again under an id that
+                is known is not judged again.
 
         Raises:
             InvalidInput: The masks have another size than the frame.
+            Conflict: The id belongs to another frame.
         """
-        id = new_id(frame.at, self._rng.bytes(10))
+        if id is None:
+            id = new_id(frame.at, self._rng.bytes(10))
+        elif self._came_before(id, frame, instances, model):
+            return id
         observation = Observation(id, frame, instances, model)
         observation = self._tried("depth", self._with_unexplained, observation) or observation
         camera = self._tried("picture", self._camera_signals, observation)
@@ -142,6 +158,10 @@ class Observer:
                 self._keep_ticket(ticket, frame)
         self._await_pick(observation, signals, cause)
         return id
+
+    def awaits(self, observation: str) -> bool:
+        """Say whether an observation waits for its pick."""
+        return observation in self._pending
 
     def report(self, observation: str, pick: Pick) -> None:
         """Take in the outcome of the pick made on an observation, and triage both together.
@@ -181,6 +201,16 @@ class Observer:
         """Say whether the model's embeddings of known kinds were learned."""
         return model in self._models
 
+    def _came_before(self, id: str, frame: Frame, instances: Instances, model: str) -> bool:
+        """Say whether an observation is known; one that contradicts what is kept is refused."""
+        catalogue = self._workspace.catalogue
+        try:
+            catalogue.observations.get(id)
+        except NotFound:
+            return False
+        catalogue.observations.add(Observation(id, frame, instances, model))
+        return True
+
     def _tried(
         self, what: str, read: Callable[[Observation], T], observation: Observation
     ) -> T | None:
@@ -202,11 +232,13 @@ class Observer:
     def _camera_signals(self, observation: Observation) -> list[Signal]:
         """Return the camera's readings; none while it is new, or where none are asked for."""
         camera = observation.frame.camera
-        if camera in self._health:
-            return self._health[camera].score(observation)
-        if camera in self._watched:
+        health = self._health.get(camera)
+        signals = [] if health is None else health.score(observation)
+        learns = health is None or camera in self._provisional
+        barred = main_cause(signals) or self._desk.quarantines(camera, observation.frame.at)
+        if learns and camera in self._watched and not barred:
             self._learn_camera(camera, observation)
-        return []
+        return signals
 
     def _learn_camera(self, camera: str, observation: Observation) -> None:
         image, reference = observation.frame.image, self._reference[camera]
@@ -230,12 +262,14 @@ class Observer:
         if len(reference) < self._policy.reference_frames:
             return
         del self._reference[camera]
+        self._provisional.discard(camera)
         self._learn_empty_bin(camera, reference)
         if camera in self._foreground:
             seen = [self._tried("depth", self._with_regions, o) or o for o in reference]
             self._health[camera] = CameraHealth().fit(seen)
         else:
             self._health[camera] = CameraHealth().fit(reference)
+        keep_reference(self._workspace, camera, reference)
 
     def _learn_empty_bin(self, camera: str, reference: list[Observation]) -> None:
         if self._describe is None or all(o.frame.depth is None for o in reference):
@@ -256,13 +290,15 @@ class Observer:
 
     def _model_signals(self, observation: Observation) -> list[Signal]:
         """Return the readings of the model's watchers; while the model is new, learn instead."""
-        model = observation.model
+        model, frame = observation.model, observation.frame
         if model in self._models:
             readings = (
                 self._tried(f"{watcher.name} by model {model}", watcher.score, observation)
                 for watcher in self._models[model]
             )
             return [signal for reading in readings for signal in reading or ()]
+        if self._desk.quarantines(frame.camera, frame.at):
+            return []
         self._known[model].append(observation)
         if len(self._known[model]) >= self._policy.reference_frames * max(1, len(self._working)):
             self._tried(f"reference of model {model}", self._learn_at_work, observation)

@@ -18,6 +18,8 @@ class Watching:
             honest.
         await_pick: Looks of a robot after which an observation whose pick was never reported is
             triaged without one.
+        seed: Of the random share and of the ids of observations, for simulations that must be
+            reproducible; the system's randomness when None, so that no two sites draw alike.
 
     Raises:
         InvalidInput: A count is below 1, `reference_frames` is too few for a camera, or the share
@@ -28,6 +30,7 @@ class Watching:
     reference_frames: int = 30
     ordinary_share: float = 0.1
     await_pick: int = 8
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         least = LEAST_REFERENCE if self.cameras else 1

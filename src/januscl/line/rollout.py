@@ -1,18 +1,21 @@
 """A challenger on its way: test station, beta lines, fleet; and back, when picks suffer."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
 from januscl.core import (
     Answer,
     Cell,
+    Conflict,
     ModelVersion,
     Release,
     SegmentationModel,
     Stage,
     StageReport,
 )
+from januscl.line.ending import end_release, watched
 from januscl.line.fleet import Fleet, Tried, attempt
 from januscl.line.policy import Releasing
 from januscl.release import (
@@ -24,14 +27,18 @@ from januscl.release import (
     station_guardrail,
     who_runs,
 )
-from januscl.store import Workspace
+from januscl.store import Transaction, Workspace
 
 _PICKS_A_PILE = 3
 _STATION_ALPHA = 0.2
+_UNDER_WAY = (Stage.STATION, Stage.BETA, Stage.FLEET)
 
 
 class Rollout:
     """Takes one release through its stages, each kept in the catalogue before it acts.
+
+    A release is never left without a guardrail: an error, or an interruption, rolls it back. One
+    whose process was killed is rolled back when a `Line` is opened over the workspace.
 
     Args:
         workspace: Holds releases, observations and the champion's alias.
@@ -57,7 +64,14 @@ class Rollout:
         self._station: dict[str, list[bool]] = {}
 
     def run(self, challenger: ModelVersion, champion: str, novelty: str | None) -> Release:
-        """Release a challenger and return the release as it ended."""
+        """Release a challenger and return the release as it ended.
+
+        It ends early, rolled back, when a person stops it; see `januscl.line.ending`.
+
+        Raises:
+            Conflict: Another release is open.
+            InvalidInput: The fleet has no station, or no line.
+        """
         lines = sorted({cell.line for cell in self._fleet.cells if not cell.station})
         release = open_release(
             challenger.id,
@@ -66,11 +80,38 @@ class Rollout:
             at=self._fleet.now,
             novelty=novelty,
         )
-        self._keep(release, "release.opened")
+        with watched(self._workspace):
+            self._open(release)
+            try:
+                return self._watch(release)
+            except BaseException as error:
+                why = f"{type(error).__name__}: {error}".rstrip(": ")
+                self._give_up(release.id, f"It ended in an error: {why}")
+                raise
+
+    def _open(self, release: Release) -> None:
+        """Keep a release that begins, unless another one is open."""
+        who_runs(release, self._fleet.cells)  # refuses a fleet that it cannot be tried on
+        with self._workspace.catalogue.transaction() as tx:
+            for other in tx.releases.list(open_only=True):
+                raise Conflict(
+                    f"release {other.id} of {other.model} is open, at stage {other.stage}; end it "
+                    f"with `janus release stop {other.id}` before another model is released"
+                )
+            tx.releases.put(release)
+            self._record(release, "release.opened", tx)
+
+    def _give_up(self, id: str, reason: str) -> None:
+        """Roll a release back, if it did not end before."""
+        with suppress(Conflict):
+            end_release(self._workspace, id, reason, self._fleet.now)
+
+    def _watch(self, release: Release) -> Release:
+        """Take a release from look to look until it has ended."""
         self._station = {release.model: [], release.champion: []}
         looks = 0
         since = self._fleet.now
-        while release.stage in (Stage.STATION, Stage.BETA, Stage.FLEET):
+        while release.stage in _UNDER_WAY:
             report = (
                 self._try_at_station(release)
                 if release.stage is Stage.STATION
@@ -79,10 +120,10 @@ class Rollout:
             looks += 1
             if report.answer is Answer.INCONCLUSIVE:
                 report = self._decided(report, looks)
-            before, release = release.stage, advance(release, report)
+            before = release.stage
+            release = self._advance(release, report)
             if release.stage is not before:
                 looks, since = 0, self._fleet.now
-            self._keep(release, f"release.{report.answer}")
         return release
 
     def _try_at_station(self, release: Release) -> StageReport:
@@ -162,19 +203,23 @@ class Rollout:
             return replace(report, answer=Answer.FAIL, reasons=(*report.reasons, reason))
         return report
 
-    def _keep(self, release: Release, action: str) -> None:
+    def _advance(self, release: Release, report: StageReport) -> Release:
+        """Keep what a look came to; where a person ended the release meanwhile, that stands."""
         with self._workspace.catalogue.transaction() as tx:
+            kept = tx.releases.get(release.id)
+            if kept.stage not in _UNDER_WAY:
+                return kept
+            release = advance(release, report)
             tx.releases.put(release)
             if release.stage is Stage.DONE:
                 tx.aliases.set("champion", release.model)
-            reasons = release.reports[-1].reasons if release.reports else ()
-            tx.audit.record(
-                "line",
-                action,
-                release.id,
-                {"model": release.model, "stage": release.stage, "reasons": list(reasons)},
-                self._fleet.now,
-            )
+            self._record(release, f"release.{report.answer}", tx)
+        return release
+
+    def _record(self, release: Release, action: str, tx: Transaction) -> None:
+        reasons = release.reports[-1].reasons if release.reports else ()
+        detail = {"model": release.model, "stage": release.stage, "reasons": list(reasons)}
+        tx.audit.record("line", action, release.id, detail, self._fleet.now)
 
 
 def _tally(failed: Sequence[bool]) -> Tally:

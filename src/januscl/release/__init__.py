@@ -6,9 +6,10 @@ caller makes it so.
 """
 
 from januscl.release.guardrail import Tally, guardrail
-from januscl.release.stages import advance, controls, open_release, who_runs
+from januscl.release.stages import advance, controls, open_release, roll_back, who_runs
 from januscl.release.station import station_guardrail
 
 __all__ = [
-    "Tally", "advance", "controls", "guardrail", "open_release", "station_guardrail", "who_runs",
+    "Tally", "advance", "controls", "guardrail", "open_release", "roll_back",
+    "station_guardrail", "who_runs",
 ]  # fmt: skip

@@ -77,6 +77,20 @@ def advance(release: Release, report: StageReport) -> Release:
     return replace(release, stage=stage, reports=(*release.reports, report))
 
 
+def roll_back(release: Release, reason: str) -> Release:
+    """Return the release as it ends from outside, at whatever stage: all run the champion again.
+
+    The reason is kept as a report without picks.
+
+    Raises:
+        Conflict: The release has ended.
+    """
+    if release.stage not in _NEXT:
+        raise Conflict(f"release {release.id} has ended already ({release.stage})")
+    report = StageReport(release.stage, Answer.FAIL, (reason,), 0, 0, 0, 0)
+    return replace(release, stage=Stage.ROLLED_BACK, reports=(*release.reports, report))
+
+
 def who_runs(release: Release, cells: Sequence[Cell]) -> dict[str, str]:
     """Return the id of the model that each robot should run at the release's stage.
 

@@ -62,6 +62,14 @@ class Catalogue(Transaction):
         migrate(self._database)
         super().__init__(Door(self._database))
 
+    @property
+    def changes(self) -> int:
+        """How often releases or aliases were written through this object.
+
+        What was read of them before stays true while it stands still and no other process writes.
+        """
+        return self._database.changes
+
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Give the groups bound to one transaction; an exception undoes all of it.

@@ -31,6 +31,9 @@ _held: ContextVar[tuple[URL, ...]] = ContextVar("held", default=())
 class Database:
     """Connections to one catalogue, and the only place that begins transactions.
 
+    Attributes:
+        changes: Grows with each write to what decides which model a robot runs.
+
     Args:
         url: ``sqlite:///path`` or a PostgreSQL URL of SQLAlchemy, or the path of a SQLite file.
 
@@ -41,6 +44,7 @@ class Database:
 
     def __init__(self, url: str | Path) -> None:
         self.url = _url(url)
+        self.changes = 0
         self.engine = _engine(self.url)
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _set_up_sqlite)
@@ -113,6 +117,10 @@ class Door:
     def write(self) -> AbstractContextManager[Connection]:
         """Give a connection to write to."""
         return self._database.write() if self._connection is None else self._inside()
+
+    def changed(self) -> None:
+        """Tell those who remember which model a robot runs that they must look again."""
+        self._database.changes += 1
 
     def _inside(self) -> AbstractContextManager[Connection]:
         assert self._connection is not None

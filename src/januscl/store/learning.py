@@ -189,6 +189,7 @@ class Aliases:
         """
         with self._door.write() as connection:
             upsert(connection, aliases, ("name",), {"name": name, "model": model})
+        self._door.changed()
 
     def get(self, name: str) -> str:
         """Return the id of the model that the name points to, or raise `NotFound`."""
@@ -240,6 +241,7 @@ class Releases:
         """
         with self._door.write() as connection:
             upsert(connection, releases, ("id",), rows.release_values(release))
+        self._door.changed()
 
     def get(self, id: str) -> Release:
         """Return the release, or raise `NotFound`."""

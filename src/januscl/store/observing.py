@@ -10,7 +10,7 @@ from januscl.core import Cell, Conflict, InvalidInput, NotFound, Observation, Ou
 from januscl.store import rows
 from januscl.store.database import Door, insert_once, upsert
 from januscl.store.records import ObservationRow
-from januscl.store.tables import cells, observations, picks, rejects, tickets
+from januscl.store.tables import cells, events, observations, picks, rejects, tickets
 
 _CHUNK = 500  # ids in one statement: databases bound the number of its parameters
 
@@ -148,6 +148,19 @@ class Observations:
         order = (table.at.desc(), table.id.desc()) if newest_first else (table.at, table.id)
         with self._door.read() as connection:
             return [rows.observation_of(row) for row in connection.execute(query.order_by(*order))]
+
+    def ordinary(self, limit: int) -> Sequence[str]:
+        """Return the ids of the latest observations whose pixels were kept and that are no event.
+
+        Args:
+            limit: At most this many, the newest first.
+        """
+        table = observations.c
+        strange = exists().where(events.c.observation == table.id)
+        query = select(table.id).where(table.image.is_not(None), ~strange)
+        with self._door.read() as connection:
+            ordered = query.order_by(table.at.desc(), table.id.desc()).limit(limit)
+            return list(connection.scalars(ordered))
 
     def set_image(self, id: str, digest: str) -> None:
         """Say where the picture of an observation is kept, or raise `NotFound`."""

@@ -1,0 +1,45 @@
+"""What a fleet and a taxonomy must be before a line takes them."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from januscl.core import Cell, InvalidInput, Taxonomy
+
+
+def check_cells(cells: Sequence[Cell]) -> None:
+    """Raise `InvalidInput` unless there is a cell, and each robot and camera stands once."""
+    if not cells:
+        raise InvalidInput(
+            "cells", "at least one robot with its camera", "none", "Name the fleet's cells."
+        )
+    for what in ("robot", "camera"):
+        names = Counter(getattr(cell, what) for cell in cells)
+        twice = sorted(name for name, count in names.items() if count > 1)
+        if twice:
+            raise InvalidInput(
+                "cells",
+                f"each {what} in one cell",
+                f"{what} {', '.join(twice)} in several",
+                f"Give every {what} a name of its own.",
+            )
+
+
+def check_taxonomy(given: Taxonomy, known: Taxonomy, model: str) -> None:
+    """Raise `InvalidInput` where an id or a name means another kind to a model.
+
+    Args:
+        given: The kinds that annotators may name.
+        known: The kinds of the model, whose ids are permanent.
+        model: What to call the model in the error.
+    """
+    names = {kind.id: kind.name for kind in known}
+    ids = {kind.name: kind.id for kind in known}
+    for kind in given:
+        if names.get(kind.id, kind.name) != kind.name or ids.get(kind.name, kind.id) != kind.id:
+            raise InvalidInput(
+                f"kind {kind.id} {kind.name!r} of the taxonomy",
+                f"kinds as {model} knows them: {[f'{k.id} {k.name}' for k in known]}",
+                "an id or a name that means another kind there",
+                "Ids are permanent. Grow the model's own taxonomy: "
+                "`factory_model().taxonomy.with_kind('black bag', 'soft')`.",
+            )
