@@ -90,6 +90,24 @@ BAD = {
         annotation(segmentation={"size": [20, 30], "counts": [700, -100]}),
         "non-negative runs",
     ),
+    "RLE of runs whose sum wraps around": (
+        annotation(
+            segmentation={"size": [20, 30], "counts": [2**62] * 3 + [2**62 + 600]},
+        ),
+        "runs of at most 64000000 pixels",
+    ),
+    "RLE of a run that fits no integer": (
+        annotation(segmentation={"size": [20, 30], "counts": [2**70]}),
+        "runs of at most 64000000 pixels",
+    ),
+    "RLE text of a run that fits no picture": (
+        annotation(segmentation={"size": [20, 30], "counts": "ooooooo0"}),
+        "runs of at most 64000000 pixels",
+    ),
+    "RLE of a huge picture": (
+        annotation(segmentation={"size": [10**6, 10**7], "counts": [10**7] * 10**6}),
+        "at most 64000000 pixels, found 1000000x10000000",
+    ),
     "RLE cut short": (
         annotation(segmentation={"size": [20, 30], "counts": "Pl"}),
         "mask run lengths: expected",
@@ -183,14 +201,25 @@ def test_a_bad_picture_is_rejected_with_its_annotations_and_the_rest_is_kept(
 
 
 @pytest.mark.parametrize(
-    "text",
-    [b"", b"{", b"[]", b"{}", b'{"images": [], "annotations": 3}', b"\xff\xfe", b"[" * 10**5],
+    ("text", "found"),
+    [
+        (b"", "text that is no JSON from line 1, column 1 on"),
+        (b'{"images":\n  oops}', "text that is no JSON from line 2, column 3 on"),
+        (b"[]", "a JSON list"),
+        (b"3", "a JSON number"),
+        (b"{}", "an empty object"),
+        (b'{"a": 1}', "an object with 'a'"),
+        (b'{"images": [], "annotations": 3}', "no list under 'annotations'"),
+        (b"\x80\x80{", "bytes that are no text"),
+        (b"[" * 10**5, "text that cannot be read"),
+    ],
 )
-def test_a_file_that_is_no_coco_is_refused(tmp_path, text):
+def test_a_file_that_is_no_coco_is_refused(tmp_path, text, found):
     path = tmp_path / "annotations.json"
     path.write_bytes(text)
-    with pytest.raises(InvalidInput, match=r"COCO file .*annotations\.json: expected"):
+    with pytest.raises(InvalidInput, match=r"COCO file .*annotations\.json: expected") as caught:
         read_coco(path)
+    assert found in caught.value.found
 
 
 def test_kinds_keep_their_ids_across_files_by_name(tmp_path):
@@ -257,6 +286,9 @@ def test_a_path_without_coco_says_what_was_looked_for(tmp_path):
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(InvalidInput, match=r"_annotations.coco.json.*found notes.txt"):
         find_coco(tmp_path)
+    photo(tmp_path / "a.JPG")
+    with pytest.raises(InvalidInput, match=r"`janus replay` takes a folder .* --labels COCO"):
+        find_coco(tmp_path)
     with pytest.raises(NotFound, match="does not exist; pass a COCO file or a folder"):
         find_coco(tmp_path / "gone")
     with pytest.raises(NotFound, match="does not exist; check the path"):
@@ -266,7 +298,32 @@ def test_a_path_without_coco_says_what_was_looked_for(tmp_path):
 def test_copies_of_one_photograph_share_a_group():
     assert group_of("valid/4899_B_jpg.rf.0668.jpg") == group_of("4899_B_jpg.rf.bbbb.jpg")
     assert group_of("4899_B_jpg.rf.0668.jpg") == "4899_B_jpg"
-    assert group_of("cam\\day.1.png") == "day.1"
+    assert group_of("cam\\day.1.png") == "cam/day.1"
+
+
+def test_pictures_of_one_name_from_two_cameras_are_no_copies(tmp_path):
+    names = ["cam1/0001.png", "cam2/0001.png", "train/cam1/0001.jpg", "cam1/0001.rf.77aa.jpg"]
+    assert [group_of(name) for name in names] == [
+        "cam1/0001",
+        "cam2/0001",
+        "cam1/0001",
+        "cam1/0001",
+    ]
+    images = [{"id": k, "file_name": name} for k, name in enumerate(names)]
+    for name in names:
+        photo(tmp_path / name)
+    pictures = read_coco(write(tmp_path, [], images)).pictures
+    assert [p.is_copy for p in pictures] == [False, False, False, True]
+
+
+def test_observations_numbered_after_a_dot_are_no_copies():
+    assert group_of("pile.0001") != group_of("pile.0002")
+
+
+def test_the_name_of_any_split_is_no_part_of_the_group(tmp_path):
+    for name in ("instances_day1.json", "instances_day2.json"):
+        write(tmp_path, [annotation()], name=name)
+    assert {p.group for p in read_set(tmp_path).pictures} == {"a"}
 
 
 def test_progress_counts_every_picture(tmp_path):

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from januscl.annotate.coco_read import read_coco
-from januscl.annotate.coco_set import CocoPicture, CocoSet, Reject
+from januscl.annotate.coco_set import SPLITS, CocoPicture, CocoSet, Reject
 from januscl.core import InvalidInput, NotFound, Taxonomy
 
 _NAMES = ("_annotations.coco.json", "annotations.coco.json", "annotations.json")
-_SPLITS = ("train", "valid", "val", "test")
+_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
 def find_coco(path: Path) -> list[Path]:
@@ -28,16 +28,23 @@ def find_coco(path: Path) -> list[Path]:
     if not path.is_dir():
         raise NotFound(f"{path} does not exist; pass a COCO file or a folder that holds one")
     found = _in_folder(path) or [
-        file for name in _SPLITS if (path / name).is_dir() for file in _in_folder(path / name)
+        file for name in SPLITS if (path / name).is_dir() for file in _in_folder(path / name)
     ]
     if not found:
-        raise InvalidInput(
-            f"folder {path}",
-            f"one of {', '.join(_NAMES)} or instances_*.json, in it or in {', '.join(_SPLITS)}",
-            ", ".join(sorted(entry.name for entry in path.iterdir())[:6]) or "nothing",
-            "Pass the COCO file itself.",
-        )
+        raise _no_coco(path)
     return found
+
+
+def _no_coco(folder: Path) -> InvalidInput:
+    names = sorted(entry.name for entry in folder.iterdir())
+    alone = any(name.lower().endswith(_PICTURES) for name in names)
+    return InvalidInput(
+        f"folder {folder}",
+        f"one of {', '.join(_NAMES)} or instances_*.json, in it or in {', '.join(SPLITS)}",
+        ", ".join(names[:6]) or "nothing",
+        "Pass the COCO file itself"
+        + ("; `janus replay` takes a folder of pictures with --labels COCO." if alone else "."),
+    )
 
 
 def _in_folder(folder: Path) -> list[Path]:

@@ -12,6 +12,8 @@ from januscl.annotate.coco_set import CocoPicture, CocoSet, RejectLog
 from januscl.core import InvalidInput, JanusError, NotFound, Taxonomy
 from januscl.core.pictures import read_image
 
+_JSON_TYPES = {list: "list", str: "text", int: "number", float: "number", bool: "truth value"}
+
 
 def read_coco(
     json_path: Path,
@@ -64,19 +66,42 @@ def _load(path: Path) -> Mapping[str, Any]:
         value = json.loads(path.read_bytes())
     except FileNotFoundError as error:
         raise NotFound(f"{thing} does not exist; check the path") from error
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
         raise InvalidInput(
-            thing, "JSON text", str(error)[:120], "It is damaged or no JSON; export it again."
+            thing, "a file that can be read", f"{error.strerror}", "Check its permissions."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(
+            thing, "JSON text", _not_json(error), "It is damaged or no JSON; export it again."
         ) from error
     if not isinstance(value, dict) or any(not isinstance(value.get(p), list) for p in parts):
-        found = ", ".join(map(str, list(value)[:8])) if isinstance(value, dict) else type(value)
         raise InvalidInput(
             thing,
             f"an object with the lists {', '.join(parts)}",
-            f"{found}"[:120] or "an empty object",
+            _other_than(parts, value),
             "Export it as COCO instance segmentation.",
         )
     return value
+
+
+def _not_json(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"text that is no JSON from line {error.lineno}, column {error.colno} on"
+    if isinstance(error, UnicodeDecodeError):
+        return "bytes that are no text"
+    return f"text that cannot be read ({error})"[:120]
+
+
+def _other_than(parts: Sequence[str], value: Any) -> str:
+    """Say what a file holds in place of the lists ``parts``."""
+    if not isinstance(value, dict):
+        return f"a JSON {_JSON_TYPES.get(type(value), 'value')}"
+    if not value:
+        return "an empty object"
+    no_lists = [repr(part) for part in parts if part in value and type(value[part]) is not list]
+    if no_lists:
+        return f"no list under {', '.join(no_lists)}"
+    return f"an object with {', '.join(repr(key) for key in list(value)[:8])}"[:120]
 
 
 def _pictures(

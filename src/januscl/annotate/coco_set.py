@@ -1,5 +1,6 @@
 """An imported set: its pictures, its kinds, and what could not be taken over."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,6 +11,12 @@ import numpy as np
 from januscl.annotate.outline import box_of_rle
 from januscl.core import Image, Instances, LabelledFrame, NotFound, Rle, Taxonomy
 from januscl.core.pictures import read_image
+
+SPLITS = ("train", "valid", "val", "test")
+"""What the folders of a set that comes in splits are called."""
+
+_SUFFIX = re.compile(r"\.(jpe?g|png|bmp|tiff?|webp)$", re.IGNORECASE)
+_COPY = re.compile(r"\.rf\.[0-9A-Za-z_-]+$")
 
 
 @dataclass(frozen=True)
@@ -38,12 +45,15 @@ class RejectLog:
 
 
 def group_of(file_name: str) -> str:
-    """Return what copies of one photograph share: the name before ``.rf.``, or without suffix.
+    """Return what copies of one photograph share: its folder and its name without suffix.
 
-    Roboflow writes augmented copies as ``name.rf.<digest>.jpg``. All copies belong in one split.
+    Roboflow writes augmented copies as ``name.rf.<digest>.jpg``; of these it is what stands before
+    ``.rf.``. All copies belong in one split, so the folders of splits (``train``, ``valid``,
+    ``val``, ``test``) do not count. Other folders do: two cameras number their files alike.
     """
-    name = file_name.replace("\\", "/").rsplit("/", 1)[-1]
-    return name.split(".rf.")[0] if ".rf." in name else Path(name).stem
+    *folders, name = file_name.replace("\\", "/").split("/")
+    name = _COPY.sub("", _SUFFIX.sub("", name))
+    return "/".join([folder for folder in folders if folder not in SPLITS] + [name])
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +81,12 @@ class CocoPicture:
     @property
     def group(self) -> str:
         """What copies of the same photograph share; see `group_of`."""
-        return group_of(self.id)
+        return group_of(self.id.removeprefix(f"{self.split}/"))
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether its name is one that Roboflow gives to the copies of a photograph."""
+        return _COPY.search(_SUFFIX.sub("", self.id)) is not None
 
     @property
     def truth(self) -> Instances:
