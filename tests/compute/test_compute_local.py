@@ -49,6 +49,14 @@ def parent(path):
     Path(path).write_text(str(child.pid))
     return child.wait()
 
+def escaping(path):
+    if os.fork() == 0:
+        os.setsid()  # no signal to the job's group reaches it any more
+        Path(path).write_text(str(os.getpid()))
+        time.sleep(60)
+        os._exit(0)
+    time.sleep(60)
+
 def threads():
     return os.environ["OMP_NUM_THREADS"]
 
@@ -190,6 +198,22 @@ def test_cancel_ends_a_job_that_ignores_the_request(executor, work, monkeypatch)
     monkeypatch.setattr("januscl.compute.local._GRACE_SECONDS", 0.3)
     job = executor.submit("fleet_work:stubborn", {"path": str(work / "gate")}, key="stubborn")
     wait_for(work / "jobs" / job / "progress.jsonl")
+    executor.cancel(job)
+    with pytest.raises(JobFailed, match="cancelled"):
+        executor.wait(job, timeout=30)
+
+
+def test_cancel_says_so_when_something_of_the_job_cannot_be_ended(executor, work, monkeypatch):
+    monkeypatch.setattr("januscl.compute.local._GRACE_SECONDS", 0.3)
+    job = executor.submit("fleet_work:escaping", {"path": str(work / "child")}, key="escaping")
+    child = int(wait_for(work / "child").read_text())
+    with pytest.raises(JobFailed, match="was told to end and then made to, and still runs"):
+        executor.cancel(job)
+    os.kill(child, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while running(child):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     executor.cancel(job)
     with pytest.raises(JobFailed, match="cancelled"):
         executor.wait(job, timeout=30)

@@ -7,6 +7,7 @@ from train_piles import draw
 from januscl.core import InvalidInput, NotFound, Taxonomy, decode_mask, mask_iou
 from januscl.core.contracts import check_model
 from januscl.train import CompactModel, Naive, Settings, fit
+from januscl.train.weights import read_tensors, write_tensors
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +155,18 @@ def test_missing_damaged_and_foreign_weights_are_refused(trained, tmp_path):
         path.write_bytes(damaged)
         with pytest.raises(InvalidInput, match="fetch it again"):
             CompactModel.load(path)
+
+
+@pytest.mark.parametrize(
+    "rows", [None, [1], [1, "2"], [1, None], [1, [2]], [1, 2.0], [True, 2], {"1": 2}]
+)
+def test_rows_that_are_not_the_class_ids_of_the_taxonomy_are_refused(trained, tmp_path, rows):
+    path = tmp_path / "m.safetensors"
+    trained.save(path)
+    tensors, card = read_tensors(path)
+    write_tensors(path, tensors, card | {"rows": rows})
+    with pytest.raises(InvalidInput, match=r"rows of .*: expected each class id of its taxonomy"):
+        CompactModel.load(path)
 
 
 def test_a_pickle_is_refused_and_never_executed(tmp_path):

@@ -108,21 +108,31 @@ class LocalExecutor:
 
         Raises:
             NotFound: No such job.
+            JobFailed: It, or a program that left its group, still runs all the same.
         """
         folder = self._folder(job)
+        asked: int | None = None
         for number in (signal.SIGTERM, signal.SIGKILL):
             deadline = time.monotonic() + _GRACE_SECONDS
             while self._alive(job) and time.monotonic() < deadline:
-                _signal_group(folder, number)
+                found = _pid(folder)
+                asked = asked or found
+                if found != asked:  # it was submitted again in the meantime
+                    return
+                _signal_group(asked, number)
                 time.sleep(0.02)
         with locked(self.folder / "lock"):
             lock = try_lock(folder / "alive")
-            if lock is not None:  # else it was submitted again in the meantime
-                if _result(folder) is None:
-                    write_atomically(
-                        folder / "result.json", canonical({"error": "it was cancelled"})
-                    )
-                os.close(lock)
+            if lock is None:
+                if _pid(folder) != asked:
+                    return
+                raise JobFailed(
+                    f"job {job} was told to end and then made to, and still runs (process "
+                    f"{asked}). See what it waits for, or what it started."
+                )
+            if _result(folder) is None:
+                write_atomically(folder / "result.json", canonical({"error": "it was cancelled"}))
+            os.close(lock)
 
     def _folder(self, job: str) -> Path:
         folder = self.folder / job
@@ -204,8 +214,16 @@ def _relay(folder: Path, told: int, progress: Progress) -> int:
     return told + len(whole)
 
 
-def _signal_group(folder: Path, number: int) -> None:
+def _pid(folder: Path) -> int | None:
+    try:
+        return int((folder / "pid").read_bytes())
+    except FileNotFoundError:  # it is just starting
+        return None
+
+
+def _signal_group(pid: int | None, number: int) -> None:
     # The lock is held, so the process, or one that it started, lives and the number is theirs.
     # No number yet: it is just starting, and the caller tries again.
-    with suppress(FileNotFoundError, ProcessLookupError):
-        os.killpg(int((folder / "pid").read_bytes()), number)
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.killpg(pid, number)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from januscl.compute import report_progress
-from januscl.core.wire import taxonomy_to_json
+from januscl.core.wire import digest_of, taxonomy_to_json
 from januscl.decks import Augmenter, recipe_from_json
 from januscl.line.keeping import load_labelled
 from januscl.line.shelf import Shelf
@@ -37,7 +37,9 @@ def train_challenger(
         new = [frame for item, frame in frames.items() if item.source != "replay"]
         replayed = [frame for item, frame in frames.items() if item.source == "replay"]
         asked = Settings(**settings)
-        checkpoint = opened.folder / "checkpoints" / deck
+        # Of this very job: a run of another strategy or length on the deck has its own.
+        parameters = {"deck": deck, "strategy": strategy, "settings": asdict(asked)}
+        checkpoint = opened.folder / "checkpoints" / digest_of(parameters)
         report = fit(
             shelf.load(built.parent).grown(built.taxonomy),
             new,

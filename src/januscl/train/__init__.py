@@ -3,11 +3,13 @@
 Owns: the compact Mask R-CNN, its weights on disk, the loop with its checkpoints, the factory model
 that ships with the package. May call: core, torch, torchvision, safetensors, OpenCV. Moves nothing;
 writes only the files that it is given paths for. Names are loaded on first use, because torch
-takes seconds to import.
+takes seconds to import; without it they raise `MissingDependency`.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from januscl.core import MissingDependency
 
 if TYPE_CHECKING:
     from januscl.train.checkpoint import Checkpoint
@@ -32,9 +34,18 @@ _HOME = {
     "Settings": "settings", "factory_card": "factory", "factory_model": "factory", "fit": "loop",
     "limited_threads": "threads", "strategy_named": "strategies",
 }  # fmt: skip
+_EXTRA = ("torch", "torchvision", "safetensors")
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    try:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] not in _EXTRA:
+            raise
+        raise MissingDependency(
+            f"training and models need {error.name}, which is not installed: "
+            "pip install 'januscl[train]'"
+        ) from error

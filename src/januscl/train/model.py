@@ -75,11 +75,15 @@ class CompactModel:
             )
         taxonomy = taxonomy_from_json(card.get("taxonomy"), f"taxonomy of {path}")
         rows = card.get("rows")
-        if not isinstance(rows, list) or sorted(rows) != sorted(kind.id for kind in taxonomy):
+        if (
+            not isinstance(rows, list)
+            or any(type(row) is not int for row in rows)
+            or sorted(rows) != sorted(kind.id for kind in taxonomy)
+        ):
             raise InvalidInput(
                 f"rows of {path}",
                 "each class id of its taxonomy once",
-                repr(rows),
+                repr(rows)[:80],
                 "The file was altered; fetch it again.",
             )
         _check_input_px(card.get("input_px"), f"input_px of {path}")
