@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from januscl.core import Answer, InvalidInput
-from januscl.release import Tally, guardrail, station_guardrail
+from januscl.release import Tally, guardrail, shows_harm, station_guardrail
 from januscl.release.guardrail import evidence_of_harm, evidence_of_safety
 
 
@@ -83,14 +83,20 @@ def test_no_picks_are_no_evidence_and_ask_for_picks():
 def test_harm_is_told_before_the_least_number_of_picks():
     answer, reasons = guardrail(Tally(30, 25), Tally(30, 2), min_picks=100)
     assert answer is Answer.FAIL
-    assert "failed 25 of 30 picks (83.3%), the control 2 of 30 (6.7%)" in reasons[0]
+    assert "failed 25 of 30 picks (83.3%), the champion 2 of 30 (6.7%)" in reasons[0]
+    assert reasons[1].startswith("It fails more often: the evidence is ")
 
 
 def test_a_model_as_good_as_its_control_waits_until_harm_is_ruled_out():
     early, reasons = guardrail(Tally(60, 6), Tally(60, 6))
     assert early is Answer.INCONCLUSIVE
-    assert "not ruled out yet" in reasons[1]
-    assert guardrail(Tally(300, 30), Tally(300, 30))[0] is Answer.PASS
+    assert reasons[1] == (
+        "Could it fail 10 more picks in every 100 than the champion? Perhaps: nothing rules that "
+        "out, 10 to 1 is asked. Collect more picks."
+    )
+    answer, reasons = guardrail(Tally(300, 30), Tally(300, 30))
+    assert answer is Answer.PASS
+    assert "than the champion? No: the evidence against that is " in reasons[1]
 
 
 @pytest.mark.parametrize(("picks", "failed"), [(3, 4), (3, -1), (-1, 0)])
@@ -125,6 +131,29 @@ def script(picks, worse, better, both=0):
 )
 def test_the_station_compares_both_models_on_the_same_piles(worse, better, both, answer):
     assert station_guardrail(*script(30, worse, better, both))[0] is answer
+
+
+def test_the_station_says_what_was_tested_and_what_was_found():
+    _, (story, reason) = station_guardrail(*script(48, 5, 1, 2), margin=0.3, alpha=0.05)
+    assert story == (
+        "Both made 48 picks from the same test piles: the challenger failed 7, the champion 3. "
+        "On 5 only the challenger failed, on 1 only the champion."
+    )
+    assert reason == (
+        "Could it fail 30 more picks in every 100 than the champion? No: then 0.085% of such "
+        "scripts would end as well as this one, 5% is the limit."
+    )
+    _, (_, reason) = station_guardrail(*script(24, 6, 1, 1), margin=0.3, alpha=0.05)
+    assert "Perhaps: then 19% of such scripts" in reason
+
+
+def test_only_what_a_guardrail_says_of_harm_counts_as_harm():
+    _, harm = guardrail(Tally(40, 20), Tally(42, 4))
+    _, unclear = guardrail(Tally(40, 7), Tally(42, 10))
+    _, at_station = station_guardrail(*script(30, 9, 1))
+    assert shows_harm(harm)
+    assert shows_harm(at_station)
+    assert not shows_harm((*unclear, "It stayed undecided too long; the champion goes on."))
 
 
 def test_a_short_script_asks_for_more_piles_and_an_uneven_one_is_refused():

@@ -7,6 +7,7 @@ alternatives to the best that the null can do (Wasserman, Ramdas and Balakrishna
 "Universal inference", PNAS 117, section 8). They need the counts alone, not the order of picks.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, lgamma, log, pi
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from januscl.core import Answer, InvalidInput
 
+_HARM = "It fails more often"
 _GRID: NDArray[np.float64] = (1 - np.cos(np.linspace(0, pi, 4001))) / 2
 
 
@@ -78,28 +80,46 @@ def guardrail(
     check_levels(margin, alpha)
     story = (
         f"The challenger failed {challenger.failed} of {challenger.picks} picks "
-        f"({100 * challenger.rate:.1f}%), the control {control.failed} of {control.picks} "
+        f"({100 * challenger.rate:.1f}%), the champion {control.failed} of {control.picks} "
         f"({100 * control.rate:.1f}%)."
     )
+    enough = f"{1 / alpha:.0f} to 1"
     harm = evidence_of_harm(challenger, control)
     if harm >= log(1 / alpha):
-        return Answer.FAIL, (story, f"It fails more often: the evidence is {_odds(harm)}.")
+        return Answer.FAIL, (story, told_harm(f"the evidence is {_odds(harm)}, {enough} is enough"))
     short = min_picks - min(challenger.picks, control.picks)
     if short > 0:
-        side = "the challenger" if challenger.picks < control.picks else "the control"
+        side = "the challenger" if challenger.picks < control.picks else "the champion"
         return Answer.INCONCLUSIVE, (story, f"Collect {short} more picks of {side}.")
     safe = evidence_of_safety(challenger, control, margin)
     if safe >= log(1 / alpha):
         return Answer.PASS, (
             story,
-            f"Failing {100 * margin:.0f} points more often is ruled out: the evidence is "
-            f"{_odds(safe)}.",
+            f"{asked(margin)} No: the evidence against that is {_odds(safe)}, {enough} is enough.",
         )
+    found = f"the evidence against that is {_odds(safe)}" if safe > 0 else "nothing rules that out"
     return Answer.INCONCLUSIVE, (
         story,
-        f"Failing {100 * margin:.0f} points more often is not ruled out yet: the evidence is "
-        f"{_odds(safe)} and {1 / alpha:.0f} to 1 is asked. Collect more picks.",
+        f"{asked(margin)} Perhaps: {found}, {enough} is asked. Collect more picks.",
     )
+
+
+def asked(margin: float) -> str:
+    """Return the question that a pass answers with no."""
+    return f"Could it fail {100 * margin:.0f} more picks in every 100 than the champion?"
+
+
+def told_harm(why: str) -> str:
+    """Return the sentence that says that a challenger fails more often; see `shows_harm`."""
+    return f"{_HARM}: {why}."
+
+
+def shows_harm(reasons: Sequence[str]) -> bool:
+    """Say whether a guardrail's reasons tell of harm, and not of too little evidence.
+
+    A stage can end without an answer; it goes no further then, but nothing speaks against it.
+    """
+    return any(reason.startswith(_HARM) for reason in reasons)
 
 
 def check_levels(margin: float, alpha: float) -> None:
@@ -159,4 +179,4 @@ def _log_at(tally: Tally, rates: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _odds(log_evidence: float) -> str:
     """Write a log e-value as odds against the null hypothesis."""
-    return f"{exp(min(log_evidence, 20.0)):.3g} to 1"
+    return f"{exp(log_evidence):.2g} to 1" if log_evidence < log(100) else "over 100 to 1"

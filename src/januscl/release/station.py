@@ -5,7 +5,7 @@ from math import comb, sqrt
 from statistics import NormalDist
 
 from januscl.core import Answer, InvalidInput
-from januscl.release.guardrail import check_levels
+from januscl.release.guardrail import asked, check_levels, told_harm
 
 
 def station_guardrail(
@@ -50,13 +50,19 @@ def station_guardrail(
     worse = sum(new and not old for new, old in pairs)
     better = sum(old and not new for new, old in pairs)
     story = (
-        f"On the same {picks} picks the challenger failed {sum(map(bool, challenger_failed))} and "
-        f"the champion {sum(map(bool, champion_failed))}; alone the challenger failed {worse}, "
-        f"alone the champion {better}."
+        f"Both made {picks} picks from the same test piles: the challenger failed "
+        f"{sum(map(bool, challenger_failed))}, the champion {sum(map(bool, champion_failed))}. "
+        f"On {worse} only the challenger failed, on {better} only the champion."
     )
     by_chance = _sign_test(worse, better)
     if by_chance <= alpha:
-        return Answer.FAIL, (story, f"It fails more often (p = {by_chance:.3g}).")
+        return Answer.FAIL, (
+            story,
+            told_harm(
+                "of two equally good models one would look this much worse in "
+                f"{_percent(by_chance)} of such scripts, {_percent(alpha)} is the limit"
+            ),
+        )
     if picks < min_picks:
         return Answer.INCONCLUSIVE, (story, f"Script {min_picks - picks} more picks.")
     answer, reason = _judge_harm(_harm_test(worse, better, picks, margin), margin, alpha)
@@ -65,10 +71,17 @@ def station_guardrail(
 
 def _judge_harm(p_value: float, margin: float, alpha: float) -> tuple[Answer, str]:
     """Say whether harm of ``margin`` or more is ruled out at level ``alpha``."""
-    harm = f"Failing {100 * margin:.0f} points more often"
+    chance = f"then {_percent(p_value)} of such scripts would end as well as this one"
     if p_value <= alpha:
-        return Answer.PASS, f"{harm} is ruled out (p = {p_value:.3g})."
-    return Answer.INCONCLUSIVE, f"{harm} is not ruled out (p = {p_value:.3g}); script more piles."
+        return Answer.PASS, f"{asked(margin)} No: {chance}, {_percent(alpha)} is the limit."
+    return Answer.INCONCLUSIVE, (
+        f"{asked(margin)} Perhaps: {chance}, {_percent(alpha)} or less is asked. Script more piles."
+    )
+
+
+def _percent(share: float) -> str:
+    """Write a small share in 0..1 as a percentage of two figures."""
+    return f"{100 * share:.2g}%" if share >= 1e-4 else "under 0.01%"
 
 
 def _sign_test(worse: int, better: int) -> float:
