@@ -9,6 +9,7 @@ from januscl.core import (
     Answer,
     Instances,
     Kind,
+    LabelledFrame,
     Release,
     SliceScore,
     Stage,
@@ -20,8 +21,8 @@ from januscl.core import (
 )
 from januscl.line.report import (
     ApTable,
-    Comparison,
     Fact,
+    Limits,
     Mark,
     NoveltyCard,
     ReleaseCard,
@@ -32,6 +33,7 @@ from januscl.line.report import (
     TicketCard,
     Timeline,
     VerdictCard,
+    view,
 )
 
 BEGIN = datetime(2026, 3, 14, 6, 0, tzinfo=UTC)
@@ -93,14 +95,14 @@ def crops(kind, count, seed):
 def timeline():
     rng = np.random.default_rng(3)
     hours = np.linspace(0, 8, 97)
-    one = 0.94 + rng.normal(0, 0.012, hours.size)
-    two = 0.93 + rng.normal(0, 0.012, hours.size)
-    one -= 0.22 * ((hours > 1.0) & (hours < 1.9))
-    one -= 0.31 * ((hours > 2.6) & (hours < 4.6))
-    two -= 0.29 * ((hours > 3.4) & (hours < 5.1))
-    two -= 0.18 * ((hours > 5.9) & (hours < 7.2))
+    one = 0.06 + rng.normal(0, 0.012, hours.size)
+    two = 0.07 + rng.normal(0, 0.012, hours.size)
+    one += 0.22 * ((hours > 1.0) & (hours < 1.9))
+    one += 0.31 * ((hours > 2.6) & (hours < 4.6))
+    two += 0.29 * ((hours > 3.4) & (hours < 5.1))
+    two += 0.18 * ((hours > 5.9) & (hours < 7.2))
     gap = (hours > 1.9) & (hours < 2.1)
-    line_1 = tuple(None if g else float(min(1, v)) for v, g in zip(one, gap, strict=True))
+    line_1 = tuple(None if g else float(max(0, v)) for v, g in zip(one, gap, strict=True))
     happened = (
         (1.0, "world", "lens of cam-2 knocked out of focus"),
         (1.12, "fault", "ticket opened: defocus on cam-2"),
@@ -110,15 +112,15 @@ def timeline():
         (2.75, "novelty", "novelty found: black polybag"),
         (2.9, "fault", "ticket closed: cam-3 is lit again"),
         (3.4, "world", "black polybags arrive on line 2"),
-        (3.9, "release", "m-4c1d2a77 reaches the station"),
-        (4.1, "stop", "m-bad0bad0 stopped by the gate"),
-        (4.2, "release", "m-4c1d2a77 reaches the beta line"),
-        (4.6, "release", "m-4c1d2a77 reaches the fleet"),
+        (3.9, "release", "black polybag model reaches the station"),
+        (4.1, "stop", "naive model stopped by the gate"),
+        (4.2, "release", "black polybag model reaches the beta line"),
+        (4.6, "release", "black polybag model reaches the fleet"),
         (5.1, "novelty", "novelty closed: black polybag"),
         (5.9, "world", "holiday art on boxes arrives on line 2"),
         (6.1, "novelty", "novelty found: holiday box"),
-        (6.8, "stop", "m-77aa01ff rolled back from the beta line"),
-        (7.2, "release", "m-9e00aa12 reaches the fleet"),
+        (6.8, "stop", "holiday box model rolled back from the beta line"),
+        (7.2, "release", "holiday box 2 model reaches the fleet"),
     )
     spans = (
         (1.12, 1.9, "fault", "Faults", "defocus, cam-2"),
@@ -135,9 +137,9 @@ def timeline():
     )
     return Timeline(
         "The day, pick by pick",
-        "Picks that succeeded, of the last 40 on each line",
+        "share of picks that failed, of the last 40 on each line",
         tuple(at(float(h)) for h in hours),
-        (Series("line-1", line_1), Series("line-2", tuple(float(min(1, v)) for v in two))),
+        (Series("line-1", line_1), Series("line-2", tuple(float(max(0, v)) for v in two))),
         tuple(Mark(at(h), kind, text) for h, kind, text in happened),
         tuple(Span(at(a), at(b), kind, lane, text) for a, b, kind, lane, text in spans),
     )
@@ -152,6 +154,7 @@ def tickets():
         TicketCard(
             Ticket("t-1", "cam-2", "robot-2", "defocus", at(1.0), at(1.12), at(1.9), 3.2,
                    "edges 71% softer than this camera's reference"), sharp, soft,
+            "Janus was sure after 4 bad pictures and called technicians at 07:07.",
         ),
         TicketCard(
             Ticket("t-2", "cam-3", "robot-3", "lamp_failed", at(2.27), at(2.3), None, 0.7,
@@ -164,41 +167,45 @@ def novelties():
     return (
         NoveltyCard("holiday box", "in_release", 2, "41 lost picks a day (22 to 63)", at(6.1),
                     crops(8, 9, 60), (Fact("Labels used", "44 frames", "at most 60"),
-                    Fact("AP", "0.51 → 0.66", "on its own slice", True))),
+                    Fact("AP", "51.2 → 66.2", "on its own slice", True))),
         NoveltyCard("black polybag", "closed", 1, "118 lost picks a day (90 to 149)", at(2.75),
                     crops(7, 12, 20), (Fact("Labels used", "52 frames", "at most 60"),
-                    Fact("AP", "0.31 → 0.68", "on its own slice", True),
+                    Fact("AP", "31.0 → 68.1", "on its own slice", True),
                     Fact("Failed picks", "34% → 7%", "on this kind, in the fleet", True),
-                    Fact("Time to close", "2 h 21 min"))),
+                    Fact("Time to close", "2 h 21 min")), at(5.1)),
     )  # fmt: skip
 
 
 def comparisons():
     found = []
     for seed, title, kinds, blind in (
-        (31, "Black polybags on line 1", (1, 7, 5, 2, 7, 6), (7,)),
-        (32, "Holiday boxes on line 2", (8, 3, 1, 8, 4, 5), (8,)),
-        (33, "An ordinary pile, as before", (1, 2, 3, 5, 6), ()),
+        (31, "black polybag", (1, 7, 5, 2, 7, 6), (7,)),
+        (32, "holiday box", (8, 3, 1, 8, 4, 5), (8,)),
+        (33, "base", (1, 2, 3, 5, 6), ()),
     ):
-        image, truth = pile(seed, kinds)
-        found.append(Comparison(title, image, seen(truth, 1, blind), seen(truth, 2), truth))
+        frames = [LabelledFrame(f"{seed}-{k}", *pile(10 * seed + k, kinds)) for k in range(5)]
+        truths = [frame.truth for frame in frames]
+        before = [seen(truth, 1, blind) for truth in truths]
+        after = [seen(truth, 2) for truth in truths[:-1]] + [Instances.empty()]
+        found.append(view(title, frames, before, after))
     return tuple(found)
 
 
 def verdicts():
+    old, target = Limits(-0.01, -0.03, -0.01, 0.656), Limits(0.02, 0.0, 0.02, target=True)
     good = (
-        SliceScore("base", 120, 0.652, 0.655, 0.003, -0.006, 0.012, 0.01),
-        SliceScore("novelty-black-polybag", 40, 0.310, 0.681, 0.371, 0.322, 0.418, 0.01),
+        SliceScore("base", 120, 0.652, 0.655, 0.003, -0.006, 0.012, 0.03),
+        SliceScore("novelty-black-polybag", 40, 0.310, 0.681, 0.371, 0.322, 0.418, 0.03),
     )
     bad = (
-        SliceScore("base", 120, 0.652, 0.071, -0.581, -0.62, -0.54, 0.01),
-        SliceScore("novelty-black-polybag", 40, 0.681, 0.702, 0.021, -0.03, 0.07, 0.01),
+        SliceScore("base", 120, 0.652, 0.071, -0.581, -0.62, -0.54, 0.03),
+        SliceScore("novelty-black-polybag", 40, 0.681, 0.702, 0.021, -0.03, 0.07, 0.03),
     )
     return (
-        VerdictCard("Challenger for black polybag", "m-4c1d2a77", Verdict(
-            Answer.PASS, ("worse on no slice by more than 0.010", "better on the novelty"), good)),
-        VerdictCard("Trained without replay", "m-bad0bad0", Verdict(
-            Answer.FAIL, ("base: AP fell by 0.581 (interval -0.620 to -0.540)",), bad)),
+        VerdictCard("black polybag model", "factory model", "m-4c1d2a77", Verdict(
+            Answer.PASS, ("base: no worse", "black polybag: better"), good), (old, target)),
+        VerdictCard("naive model", "black polybag model", "m-bad0bad0", Verdict(
+            Answer.FAIL, ("base: AP fell by 58.1 (from -62.0 to -54.0)",), bad), (old, old)),
     )  # fmt: skip
 
 
@@ -213,7 +220,9 @@ def releases():
     )
     harm = (
         stage(Stage.STATION, Answer.PASS, "no worse than the champion", 50, 6, 50, 5),
-        stage(Stage.BETA, Answer.FAIL, "harm: evidence 41 over the bound of 20", 96, 31, 94, 8),
+        stage(
+            Stage.BETA, Answer.FAIL, "It fails more often: the evidence is 41 to 1", 96, 31, 94, 8
+        ),
     )
     one, two = ("line-1",), ("line-2",)
     first = Release("r-1", "m-4c1d2a77", "m-factory", "n-1", one, Stage.DONE, at(3.9), done)
@@ -222,9 +231,9 @@ def releases():
     )
     third = Release("r-3", "m-9e00aa12", "m-4c1d2a77", "n-2", two, Stage.BETA, at(7.0), done[:1])
     return (
-        ReleaseCard("Black polybag", first),
-        ReleaseCard("Holiday box, first try", second),
-        ReleaseCard("Holiday box, second try", third),
+        ReleaseCard("black polybag model", "factory model", first),
+        ReleaseCard("holiday box model", "black polybag model", second, "harm"),
+        ReleaseCard("holiday box 2 model", "black polybag model", third),
     )
 
 
@@ -243,7 +252,7 @@ def demo_story():
         "Two lines and a test station, simulated from 06:00 to 14:00 UTC; everything that "
         "happened was decided by Janus.",
         (
-            Fact("Pick success at the end", "94.1%", "62% at its lowest", True),
+            Fact("Failed picks at the end", "5.9%", "38% at their most", True),
             Fact("Failed picks on black polybags", "34% → 7%", "before and after release", True),
             Fact("Fault pictures used for training", "0", "of 212 taken", True),
             Fact("Labels asked for", "96 frames", "of 3,412 taken"),
@@ -252,13 +261,15 @@ def demo_story():
         (
             "2 tickets: defocus on cam-2 (closed after 47 min), lamp failed on cam-3 (open)",
             "2 novelties: black polybag (rank 1), holiday box (rank 2)",
-            "  black polybag   52 labels   AP 0.31 -> 0.68   failed picks 34% -> 7%",
-            "  holiday box     44 labels   AP 0.51 -> 0.66",
+            "  black polybag   52 labels   AP 31.0 -> 68.1   failed picks 34% -> 7%",
+            "  holiday box     44 labels   AP 51.2 -> 66.2",
             "3 releases: 1 in the fleet, 1 rolled back, 1 under way",
         ),
-        KINDS, timeline(), tickets(), novelties(), comparisons(), verdicts(), releases(),
-        retention(),
-        ApTable(("m-factory", "m-4c1d2a77", "m-9e00aa12"), ("base", "black polybag", "holiday box"),
+        KINDS, timeline(), tickets(), novelties(),
+        ("novelty-3, 13 instances, 1 lost picks a day (0 to 3)",), comparisons(),
+        ("the factory model", "the holiday box model"), verdicts(), releases(), retention(),
+        ApTable(("factory model", "black polybag model", "holiday box 2 model"),
+                ("base", "black polybag", "holiday box"),
                 ((0.652, 0.310, None), (0.655, 0.681, 0.512), (0.649, 0.677, 0.662))),
         {"Command": "janus demo --seed 0", "Seed": "0", "Machine": "2 cores, 4 GiB",
          "Version": "0.1.0", "Time taken": "5 min 12 s"},

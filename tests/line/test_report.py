@@ -8,21 +8,46 @@ import numpy as np
 import pytest
 from report_sample import BEGIN, KINDS, at, demo_story, pile, replay_story, seen
 
-from januscl.core import Instances, SliceScore, StorageFull
+from januscl.core import Answer, Instances, LabelledFrame, SliceScore, Stage, StorageFull
 from januscl.line.report import (
     ApTable,
+    Hits,
+    Limits,
     Mark,
     Series,
     Span,
     Story,
     Timeline,
+    view,
     write_report,
 )
-from januscl.line.report.page import heat_of, render
-from januscl.line.report.pictures import colour_of, data_uri, fit, overlay, tally
-from januscl.line.report.svg import interval_bar, standing
-from januscl.line.report.timeline import draw_timeline, kind_class, pack, spread
-from januscl.line.report.words import duration, opening, sentence, signed
+from januscl.line.report.page import heat_of, made_on, render
+from januscl.line.report.pictures import (
+    EXTRA,
+    FOUND,
+    MISSED,
+    NOVEL,
+    crop_of,
+    data_uri,
+    distinct,
+    fit,
+    overlay,
+)
+from januscl.line.report.sights import hits
+from januscl.line.report.svg import axis_of, interval_bar, standing
+from januscl.line.report.timeline import draw_timeline, kind_class, pack
+from januscl.line.report.words import (
+    FATES,
+    GLOSSARY,
+    duration,
+    kinds_in,
+    last_looks,
+    opening,
+    points,
+    sentence,
+    signed,
+)
+from januscl.release import roll_back
 
 HOSTILE = "<script>alert('x')</script>\"'&{{ 7*7 }}"
 
@@ -76,13 +101,13 @@ def test_the_policy_names_the_style_sheet_that_the_page_carries(tmp_path):
     assert policy[1].startswith(b"default-src &#39;none&#39;")
 
 
-def test_a_page_of_thirty_pictures_stays_under_three_megabytes(tmp_path):
+def test_a_page_of_fifty_pictures_stays_under_three_megabytes(tmp_path):
     write_report(demo_story(), tmp_path / "deep" / "report.html")
     assert (tmp_path / "deep" / "report.html").stat().st_size < 3_000_000
 
 
 def test_every_picture_has_words_and_every_heading_its_level(demo):
-    assert len(demo.images) == 34
+    assert len(demo.images) == 45
     assert all(image["alt"] for image in demo.images)
     steps = np.diff([0, *demo.levels])
     assert demo.levels.count(1) == 1
@@ -91,7 +116,8 @@ def test_every_picture_has_words_and_every_heading_its_level(demo):
 
 def test_every_step_of_the_loop_leads_to_a_part_of_the_page(demo):
     targets = {value[1:] for value in demo.loads if value.startswith("#")}
-    assert targets == {"timeline", "faults", "novelties", "pictures", "gate", "releases"}
+    steps = {"timeline", "faults", "novelties", "pictures", "gate", "releases"}
+    assert targets == steps | {"kept", "ap", "account", "settings", "words", "top"}
     assert targets <= demo.ids
 
 
@@ -109,6 +135,7 @@ def test_hostile_names_are_shown_as_text_wherever_they_stand():
         story.tickets[0].ticket, camera=HOSTILE, robot=HOSTILE, cause=HOSTILE, evidence=HOSTILE
     )
     verdict = story.verdicts[0].verdict
+    shown = story.comparisons[0]
     scores = tuple(replace(score, slice=HOSTILE) for score in verdict.slices)
     release = replace(
         story.releases[1].release, model=HOSTILE, champion=HOSTILE, beta_lines=(HOSTILE,)
@@ -125,16 +152,25 @@ def test_hostile_names_are_shown_as_text_wherever_they_stand():
         novelties=tuple(
             replace(n, name=HOSTILE, state=HOSTILE, cost=HOSTILE) for n in story.novelties
         ),
-        comparisons=tuple(replace(c, title=HOSTILE) for c in story.comparisons),
+        quiet=(HOSTILE,),
+        comparisons=(
+            replace(
+                shown,
+                title=HOSTILE,
+                comparisons=(replace(shown.comparisons[0], caption=HOSTILE),),
+            ),
+        ),
+        models=(HOSTILE, HOSTILE),
         verdicts=(
             replace(
                 story.verdicts[0],
                 title=HOSTILE,
+                against=HOSTILE,
                 challenger=HOSTILE,
                 verdict=replace(verdict, reasons=(HOSTILE,), slices=scores),
             ),
         ),
-        releases=(replace(story.releases[1], title=HOSTILE, release=release),),
+        releases=(replace(story.releases[1], title=HOSTILE, against=HOSTILE, release=release),),
         retention=replace(story.retention, champions=(HOSTILE,) * 3, slices=(HOSTILE,) * 4),
         ap=ApTable((HOSTILE,), (HOSTILE,), ((0.5,),)),
         settings={HOSTILE: HOSTILE},
@@ -148,12 +184,12 @@ def test_hostile_names_are_shown_as_text_wherever_they_stand():
 
 def test_a_replay_without_picks_tickets_and_releases_has_none_of_their_sections():
     page = Page(render(replay_story()))
-    assert page.ids == {"novelties", "pictures", "gate", "ap", "account"}
+    assert page.ids == {"top", "novelties", "pictures", "gate", "more", "ap", "account", "words"}
 
 
 def test_an_empty_story_says_that_nothing_happened():
     page = Page(render(Story("Quiet", "", (), (), KINDS)))
-    assert page.ids == set()
+    assert page.ids == {"top", "more", "words"}
     assert "Janus found nothing out of the ordinary." in page.text
 
 
@@ -165,11 +201,11 @@ def test_what_was_kept_is_told_slice_by_slice_and_in_two_figures(demo):
     kept = demo.text[demo.text.index("What was learned, and what was kept") :]
     told = "".join(kept[: kept.index("Every model on every slice")].split())
     for words in (
-        "after black polybag 0.655 0.681 0.512 0.443",
-        "Change since it was learned −0.003 −0.004 – –",
-        "Change since its best −0.006 −0.004 – –",
-        "Forgetting 0.005 AP that an old slice lost",
-        "Backward transfer −0.004 AP that an old slice gained",
+        "After black polybag 65.5 68.1 51.2 44.3",
+        "Change since it was learned −0.3 −0.4 – –",
+        "Change since its best −0.6 −0.4 – –",
+        "Forgetting 0.5 points of AP that an old slice lost",
+        "Backward transfer −0.4 points of AP that an old slice gained",
     ):
         assert words.replace(" ", "") in told
 
@@ -177,26 +213,105 @@ def test_what_was_kept_is_told_slice_by_slice_and_in_two_figures(demo):
 def test_the_figure_of_the_champion_that_learned_a_slice_is_framed_and_no_other():
     page = render(demo_story())
     cells = re.findall(r'<td class="h\d begun">([\d.]+)</td>', page)
-    assert cells == ["0.652", "0.681", "0.662"]
+    assert cells == ["65.2", "68.1", "66.2"]
 
 
-def test_a_fall_too_small_to_show_has_no_minus():
-    assert [signed(v) for v in (-0.0004, 0.0004, -0.0006)] == ["+0.000", "+0.000", "−0.001"]
+def test_ap_and_its_differences_are_told_in_points_everywhere(demo):
+    assert [signed(v) for v in (-0.0004, 0.0004, -0.006)] == ["+0.0", "+0.0", "−0.6"]
+    assert [points(v) for v in (0.6524, -0.0004, -0.0051)] == ["65.2", "0.0", "−0.5"]
+    assert not re.search(r"\b0\.\d{3}\b", demo.text), "no AP of 0..1 is left"
 
 
 def test_a_rollback_says_that_the_champion_runs_again_and_what_was_never_reached(demo):
-    releases = demo.text[demo.text.index("Holiday box, first try") :]
-    releases = releases[: releases.index("Holiday box, second try")]
+    releases = demo.text[demo.text.index("Holiday box model after") :]
+    releases = releases[: releases.index("Holiday box 2 model after")]
     assert "Rolled back" in releases
     assert "The champion runs again everywhere." in releases
     assert re.search(r"Fleet\s*Never reached", releases)
 
 
-def test_the_sentence_counts_what_was_done_and_no_model_twice():
-    assert sentence(demo_story()) == (
-        "Janus handed 2 faults to technicians, found 2 novelties, closed 1 of them, judged "
-        "2 new models, brought 1 to the whole fleet and held back 2 that failed the test."
+def test_a_release_that_stayed_undecided_wears_no_badge_of_harm():
+    story = demo_story()
+    card = story.releases[1]
+    for ending, wanted in (("harm", "✕ Harm"), ("undecided", "? Undecided")):
+        told = replace(story, releases=(replace(card, ending=ending),), verdicts=())
+        page = render(told)
+        assert wanted in page
+        assert ('class="panel harm"' in page) is (ending == "harm")
+        assert ("No harm was shown" in page) is (ending == "undecided")
+        assert "✓ Passed" in page, "the stage before it had passed"
+
+
+def test_a_release_that_a_person_ended_shows_its_looks_and_the_reason():
+    story = demo_story()
+    reports = story.releases[0].release.reports[:1]
+    ended = roll_back(replace(story.releases[2].release, reports=reports), "spare parts are late")
+    card = replace(story.releases[2], release=ended, ending="outside")
+    page = Page(render(replace(story, releases=(card,))))
+    assert "Rolled back, from outside" in page.text
+    assert "spare parts are late" in page.text
+    assert [(r.stage, n) for r, n in last_looks(ended)] == [(Stage.STATION, 1)]
+
+
+def test_each_stage_says_what_its_picks_are_compared_with_and_shows_its_last_look(demo):
+    for words in ("one model after the other", "at the same time", "just before the fleet"):
+        assert words in demo.text
+    card = demo_story().releases[0].release
+    look = replace(card.reports[0], answer=Answer.INCONCLUSIVE, challenger_picks=25)
+    looks = last_looks(replace(card, reports=(look, *card.reports)))
+    assert [(r.stage, r.challenger_picks, n) for r, n in looks] == [
+        (Stage.STATION, 50, 2), (Stage.BETA, 240, 1), (Stage.FLEET, 480, 1),
+    ]  # fmt: skip
+
+
+def test_the_sentence_counts_every_model_once_and_the_parts_add_up():
+    story = demo_story()
+    assert sentence(story) == (
+        "Janus handed 2 faults to technicians, found 2 novelties and closed 1 of them. Of 2 new "
+        "models that it judged, 1 reached the whole fleet and 1 was refused by the gate."
     )
+    one = story.verdicts[0]
+    judged = tuple(
+        replace(one, challenger=model, verdict=replace(one.verdict, answer=answer))
+        for model, answer in (
+            ("m-4c1d2a77", Answer.PASS), ("m-77aa01ff", Answer.PASS), ("m-9e00aa12", Answer.PASS),
+            ("m-5", Answer.FAIL), ("m-6", Answer.INCONCLUSIVE), ("m-7", Answer.PASS),
+            ("m-8", Answer.FAIL), ("m-8", Answer.FAIL),
+        )
+    )  # fmt: skip
+    told = sentence(replace(story, verdicts=judged)).split("judged, ")[1]
+    assert sum(map(int, re.findall(r"\d+", told))) == 7
+    assert told == (
+        "1 reached the whole fleet, 1 passed the gate, 1 is on its way, 1 was rolled back, 2 were "
+        "refused by the gate and 1 stayed undecided at the gate and was held back."
+    )
+    assert len({one for one, _ in FATES.values()}) == len(FATES)
+
+
+def test_a_novelty_that_came_back_is_not_told_as_closed(demo):
+    story = demo_story()
+    assert "✓ Closed 11:06" in demo.text
+    back = tuple(replace(card, state="collecting") for card in story.novelties)
+    page = Page(render(replace(story, novelties=back)))
+    assert "↻ Closed 11:06, came back" in page.text
+    assert "saw 1 come back after closing" in page.text
+
+
+def test_the_words_of_the_page_are_explained_where_they_stand_and_in_one_place(demo):
+    page = render(demo_story())
+    for word in ("AP", "Slice", "Champion", "Challenger", "Station", "Beta", "Novelty", "Fault"):
+        assert re.search(rf'<abbr title="[^"]+">(test )?{word}', page, re.IGNORECASE), word
+    assert all(word in demo.text for word in GLOSSARY)
+
+
+def test_the_page_says_with_what_and_where_it_was_made(tmp_path):
+    made = made_on()
+    assert {"Written", "Janus", "PyTorch", "Python", "Machine"} <= made.keys()
+    assert made["Machine"].endswith("cores")
+    write_report(demo_story(), tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text()
+    assert f"<dt>Janus</dt><dd>{made['Janus']}</dd>" in page
+    assert "<dt>Seed</dt><dd>0</dd>" in page
 
 
 def test_a_full_disk_leaves_the_report_before_it_untouched(tmp_path, monkeypatch):
@@ -218,54 +333,111 @@ def test_names_that_are_no_text_are_still_written(tmp_path):
     assert "lone ? surrogate" in (tmp_path / "r.html").read_text("utf-8")
 
 
-def test_an_overlay_tints_and_outlines_what_was_seen_and_leaves_the_rest_alone():
+def coloured(drawn, colour):
+    return (drawn == np.asarray(colour)).all(axis=2)
+
+
+def test_what_is_found_is_filled_and_outlined_and_the_rest_left_alone():
     image, truth = pile(1, (1, 7))
-    drawn = overlay(image, truth, 384)
-    plain = fit(image, 384)
-    changed = (drawn != plain).any(axis=2)
+    drawn = overlay(image, truth, truth, 384)
+    changed = (drawn != fit(image, 384)).any(axis=2)
     inside = np.zeros((384, 384), bool)
     for x0, y0, x1, y1 in (truth.boxes * 2).astype(int):
         inside[max(0, y0 - 6) : y1 + 6, max(0, x0 - 6) : x1 + 6] = True
     assert changed.any()
     assert not (changed & ~inside).any()
-    assert (drawn == colour_of(7)).all(axis=2).sum() > 100, "an outline in the kind's colour"
+    assert coloured(drawn, FOUND).sum() > 100
+    assert not coloured(drawn, EXTRA).any()
+    assert not coloured(drawn, MISSED).any()
 
 
-def test_a_picture_with_nothing_seen_is_shown_as_it_is():
-    image, _ = pile(1, (1,))
-    assert np.array_equal(overlay(image, Instances.empty(), 400), fit(image, 400))
+def test_what_is_missed_has_a_dashed_outline_and_what_is_no_package_another_colour():
+    image, truth = pile(2, (1, 2, 7))
+    half = overlay(image, truth.only(np.asarray([0, 1])), truth, 384)
+    x0, y0, x1, y1 = (truth.boxes[2] * 2).astype(int)
+    missed = coloured(half, MISSED)
+    assert missed[max(0, y0 - 4) : y1 + 4, max(0, x0 - 4) : x1 + 4].sum() == missed.sum() > 50
+    invented = overlay(image, truth, truth.only(np.asarray([0, 1])), 384)
+    assert coloured(invented, EXTRA).sum() > 50
+    assert not coloured(invented, MISSED).any()
 
 
-def test_what_scores_too_low_to_be_picked_is_not_drawn():
+def test_what_scores_too_low_to_be_picked_is_not_drawn_and_not_counted():
     image, truth = pile(1, (1,))
     faint = Instances(truth.masks, truth.boxes, np.float32([0.49]), truth.labels)
-    assert np.array_equal(overlay(image, faint, 400), fit(image, 400))
-    assert tally(faint, truth) == (0, 0)
+    nothing = Instances.empty()
+    assert np.array_equal(overlay(image, faint, nothing, 400), fit(image, 400))
+    assert hits(faint, truth) == Hits(0, 1, 0)
 
 
-def test_the_tally_wants_the_right_place_and_the_right_kind_and_counts_a_truth_once():
+def test_hits_ask_for_the_right_place_and_never_for_the_kind_and_count_a_truth_once():
     _, truth = pile(2, (1, 2, 7))
-    assert tally(seen(truth, 0), truth) == (3, 0)
-    assert tally(seen(truth, 0, blind_to=(7,)), truth) == (2, 0)
+    assert hits(seen(truth, 0), truth) == Hits(3, 0, 0)
+    assert hits(seen(truth, 0, blind_to=(7,)), truth) == Hits(2, 1, 0)
     misnamed = Instances(truth.masks, truth.boxes, truth.scores, np.int64([1, 2, 1]))
-    assert tally(misnamed, truth) == (2, 1)
-    twice = truth.only(np.asarray([0, 0]))
-    assert tally(twice, truth) == (1, 1)
-    assert tally(Instances.empty(), truth) == (0, 0)
-    assert tally(truth, Instances.empty()) == (0, 3)
+    assert hits(misnamed, truth) == Hits(3, 0, 0)
+    assert hits(truth.only(np.asarray([0, 0])), truth) == Hits(1, 2, 1)
+    assert hits(Instances.empty(), truth) == Hits(0, 3, 0)
+    assert hits(truth, Instances.empty()) == Hits(0, 0, 3)
 
 
-def test_what_the_model_did_not_find_is_outlined_in_white():
-    image, truth = pile(2, (1, 2, 7))
-    half_seen = truth.only(np.asarray([0, 1]))
-    told = overlay(image, half_seen, 384, truth)
-    untold = overlay(image, half_seen, 384)
-    changed = (told != untold).any(axis=2)
-    x0, y0, x1, y1 = (truth.boxes[2] * 2).astype(int)
-    assert (told[changed] == 255).all(axis=1).sum() > 50
-    changed[max(0, y0 - 6) : y1 + 6, max(0, x0 - 6) : x1 + 6] = False
-    assert not changed.any()
-    assert np.array_equal(overlay(image, truth, 384, truth), overlay(image, truth, 384))
+def chosen(found_before, found_after, most=4):
+    """The captions of the pictures shown of a slice, by how many of 6 packages were found."""
+    image, truth = pile(4, (1, 2, 3, 4, 5, 6))
+    frames = [LabelledFrame(str(i), image, truth) for i in range(len(found_before))]
+    part = view(
+        "s",
+        frames,
+        [truth.only(np.arange(n)) for n in found_before],
+        [truth.only(np.arange(n)) for n in found_after],
+        most,
+    )
+    shown = [(len(c.before), len(c.after), c.caption) for c in part.comparisons]
+    return part, shown
+
+
+def test_the_pictures_shown_are_the_best_the_typical_and_the_worst_and_say_so():
+    part, shown = chosen([1, 1, 1, 2, 2, 5, 5], [2, 3, 6, 3, 2, 5, 1])
+    assert shown == [
+        (1, 6, "Largest improvement"),
+        (1, 3, "2nd largest improvement"),
+        (2, 3, "Typical: the median change"),
+        (5, 1, "Where it got worse most"),
+    ]
+    assert (part.frames, part.better, part.worse) == (7, 4, 1)
+    assert (part.before, part.after) == (Hits(17, 25, 0), Hits(22, 20, 0))
+    assert part.gain == pytest.approx(5 / 42)
+
+
+def test_where_nothing_got_better_no_picture_claims_it_and_none_stands_twice():
+    assert [caption for *_, caption in chosen([3, 3, 3], [3, 3, 2])[1]] == [
+        "Typical: the median change", "Where it got worse most",
+    ]  # fmt: skip
+    assert [caption for *_, caption in chosen([3], [2])[1]] == ["Where it got worse most"]
+    assert [caption for *_, caption in chosen([3], [4])[1]] == ["Largest improvement"]
+
+
+def test_the_kinds_of_a_picture_are_named_and_no_others():
+    _, truth = pile(2, (1, 7, 7))
+    assert kinds_in(truth, KINDS) == "2 black polybag and 1 box"
+    assert kinds_in(Instances.empty(), KINDS) == "nothing"
+    assert "cylinder" not in Page(render(replace(demo_story(), comparisons=()))).text
+
+
+def test_a_crop_outlines_the_novel_instance_in_a_square_of_the_picture():
+    image, truth = pile(3, (1, 2, 7))
+    for mask in truth.masks:
+        crop = crop_of(image, mask, 160)
+        assert crop.shape == (160, 160, 3)
+        assert coloured(crop, NOVEL).sum() > 60
+
+
+def test_crops_that_look_alike_are_shown_once_in_their_order():
+    flat = [np.full((40, 40, 3), tone, np.uint8) for tone in (0, 4, 120, 124, 240)]
+    kept = distinct(flat, 10)
+    assert [int(crop[0, 0, 0]) for crop in kept] == [0, 120, 240]
+    assert [int(crop[0, 0, 0]) for crop in distinct(flat, 2)] == [0, 240]
+    assert distinct([], 3) == ()
 
 
 @pytest.mark.parametrize("shape", [(7, 3), (192, 192), (1200, 1600), (1, 900)])
@@ -328,26 +500,56 @@ def test_extents_that_touch_take_rows_of_their_own():
     assert pack([(0, 10), (5, 8), (12, 20), (19, 22)], gap=2) == [0, 1, 0, 1]
 
 
-def test_pins_keep_their_order_their_distance_and_their_bounds():
-    placed = spread([5, 6, 7, 99, 99], 10, 0, 100)
-    assert np.diff(placed).min() >= 10
-    assert placed[0] >= 0
-    assert placed[-1] <= 100
-    assert np.diff(spread([50] * 30, 10, 0, 100)).min() > 3
+def test_failed_picks_are_drawn_from_nought():
+    svg = draw_timeline(demo_story().timeline, 1160)
+    ticks = [word.text for word in ET.fromstring(svg).iter("text") if word.text.endswith("%")]
+    assert ticks[0] == "0%"
+    assert ticks[-1] == "40%"
 
 
 def test_an_unknown_kind_of_mark_takes_a_known_style():
     assert kind_class('x" onload="alert(1)') == "k-world"
 
 
+OLD = Limits(-0.01, -0.03, -0.01)
+HELD = Limits(0.004, -0.03, -0.01, 0.514)
+TARGET = Limits(0.02, 0.0, 0.02, target=True)
+
+
 @pytest.mark.parametrize(
-    ("low", "high", "said"),
-    [(-0.3, -0.2, "worse"), (-0.3, 0.1, "unsure"), (-0.005, 0.1, "kept"), (0.01, 0.1, "better")],
+    ("limits", "delta", "low", "high", "said"),
+    [
+        (OLD, -0.2, -0.3, -0.1, "refused"),
+        (OLD, -0.02, -0.05, 0.01, "unsure"),
+        (OLD, 0.0, -0.04, 0.01, "unsure"),
+        (OLD, -0.005, -0.02, 0.01, "kept"),
+        (OLD, 0.05, 0.01, 0.1, "better"),
+        (HELD, -0.005, -0.02, 0.01, "unsure"),
+        (TARGET, 0.3, 0.2, 0.4, "better"),
+        (TARGET, 0.3, 0.0, 0.4, "unsure"),
+        (TARGET, 0.01, -0.01, 0.015, "refused"),
+    ],
 )
-def test_a_difference_is_judged_against_the_margin(low, high, said):
-    score = SliceScore("s", 10, 0.5, 0.5, (low + high) / 2, low, high, 0.01)
-    assert standing(score) == said
-    assert f"interval {said}" in interval_bar(score, 0.3)
+def test_a_difference_stands_as_the_gate_judges_it(limits, delta, low, high, said):
+    score = SliceScore("s", 10, 0.5, 0.5 + delta, delta, low, high, 0.03)
+    assert standing(score, limits) == said
+    assert f"interval {said}" in interval_bar(score, limits, (-0.4, 0.4))
+
+
+def test_all_cards_share_one_linear_scale_on_which_the_limits_lie_where_they_decide():
+    cards = demo_story().verdicts
+    low, high = axis_of(cards)
+    assert (low, high) == (pytest.approx(-0.7), pytest.approx(0.5))
+    score = SliceScore("s", 10, 0.5, 0.6, 0.1, 0.0, 0.2, 0.03)
+
+    def place(limits, style):
+        drawn = ET.fromstring(interval_bar(score, limits, (low, high)))
+        return next(float(x.get("x1")) for x in drawn.iter("line") if x.get("class") == style)
+
+    ten = (place(replace(OLD, measured=0.1), "measured") - place(OLD, "zero")) / 10
+    assert place(OLD, "zero") - place(OLD, "measured") == pytest.approx(ten, abs=0.02)
+    assert place(OLD, "zero") - place(OLD, "bound") == pytest.approx(3 * ten, abs=0.02)
+    assert place(TARGET, "measured") - place(OLD, "zero") == pytest.approx(2 * ten, abs=0.02)
 
 
 def test_a_table_of_equal_values_is_drawn_in_one_deep_shade():

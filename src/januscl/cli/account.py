@@ -31,7 +31,9 @@ class Account:
             return
         for line in self.lines:
             console.print(line, highlight=False, markup=False)
-        console.print(f"\n[bold]{escape(str(self.report))}[/] tells it with pictures.")
+        console.print(
+            f"\n[bold]{escape(str(self.report))}[/] tells it with pictures.", soft_wrap=True
+        )
 
 
 def ap_points(value: float) -> str:

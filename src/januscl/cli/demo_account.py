@@ -1,33 +1,29 @@
 """What the demo came to: the short account, the report, and figures for the benchmark."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from januscl.cli.account import Account, kept_lines
+from januscl.cli.account import Account, ap_points, kept_lines
 from januscl.cli.demonstration import Demonstration
 from januscl.cli.simulated import TruePick
-from januscl.core import Novelty, Release, Stage
+from januscl.core import Novelty, NoveltyState, Release, Stage
 from januscl.line import telling
 from januscl.line.cycle import CycleReport
-from januscl.line.report import Fact, Mark, Story, write_report
+from januscl.line.report import FATES, fate, write_report
 from januscl.sim import LATE_KINDS
+
+_NO_CYCLE: dict[str, Any] = dict.fromkeys(("slice", "model", "gate", "release", "model_fate"))
+"""Of a novelty of which no model was made."""
 
 
 @dataclass(frozen=True)
 class Period:
-    """Picks of one kind in a part of the day."""
+    """Picks of one kind in a part of the day, and how many of them failed."""
 
     picks: int
     failed: int
-
-    def __str__(self) -> str:
-        return (
-            "–"
-            if not self.picks
-            else f"{self.failed}/{self.picks} ({100 * self.failed / self.picks:.0f}%)"
-        )
 
 
 def period(
@@ -45,28 +41,34 @@ def period(
 
 
 def account_of(demo: Demonstration, seconds: float) -> Account:
-    """Gather what a demo came to and write its report."""
+    """Gather what a demo came to and write its report.
+
+    The account, the page and the figures for programs are told from the same facts, as they stand
+    at the end of the day.
+    """
+    from januscl.cli.demo_story import story_of
+
     picks = sorted(demo.truth.picks.values(), key=lambda pick: pick.at)
+    names = names_of(demo)
     facts = {
         "seconds": round(seconds, 1),
         "seed": demo.seed,
-        "picks": str(period(picks, None, None, None)),
+        "picks": {"picks": len(picks), "failed": sum(pick.outcome.failed for pick in picks)},
         "tickets": _tickets(demo),
         "faults": _faults(demo),
         "fault_frames_in_decks": _fault_frames_in_decks(demo),
-        "novelties": sorted(
-            (_novelty(demo, cycle, picks) for cycle in demo.cycles),
-            key=lambda novelty: -novelty["lost_picks_a_day"][0],
-        ),
+        "novelties": [_novelty(demo, novelty, picks) for novelty in telling.risen(demo.workspace)],
         "slices": _slices(demo),
-        "retention": telling.retention(demo.workspace, demo.line.judge, dict(_models(demo))),
+        "retention": telling.retention(demo.workspace, demo.line.judge, names),
         "bad_release": _bad(demo),
-        "releases": [_release(release) for release in demo.workspace.catalogue.releases.list()],
+        "releases": [
+            _release(release, names) for release in demo.workspace.catalogue.releases.list()
+        ],
         "labels": sum(cycle.labels for cycle in demo.cycles),
     }
     lines = _lines(facts)
     report = demo.folder / "report.html"
-    write_report(_story(demo, facts, lines), report)
+    write_report(story_of(demo, facts, lines, names), report)
     return Account(lines, facts, report)
 
 
@@ -111,32 +113,50 @@ def _fault_frames_in_decks(demo: Demonstration) -> int:
     return sum(item.id in faulty for deck in decks for item in deck.items)
 
 
-def _novelty(demo: Demonstration, cycle: CycleReport, picks: Sequence[TruePick]) -> dict[str, Any]:
-    novelty = cycle.novelty
+def _novelty(demo: Demonstration, novelty: Novelty, picks: Sequence[TruePick]) -> dict[str, Any]:
+    """Tell a novelty as it stands at the end of the day, and the last model made for it."""
     since = fleet_since(demo, novelty)
-    opened = cycle.release.opened if cycle.release else None
     kind = novelty.name if novelty.name in LATE_KINDS else None
-    part, judge = demo.workspace.catalogue.slices.get(cycle.slice), demo.line.judge
-    before, after = (
-        demo.line.judge.ap(model, part) for model in (cycle.champion, cycle.challenger.id)
-    )
+    cycles = [cycle for cycle in demo.cycles if cycle.novelty.id == novelty.id]
     return {
         "id": novelty.id,
         "name": novelty.name,
+        "called": telling.novelty_names(demo.workspace)[novelty.id],
         "state": novelty.state,
+        "closed": telling.closed_at(demo.workspace, novelty),
         "first_seen": novelty.first_seen,
         "lost_picks_a_day": [novelty.cost.expected, novelty.cost.low, novelty.cost.high],
-        "labels": cycle.labels,
+        "labels": sum(cycle.labels for cycle in cycles),
+        "failed_all_day": _rate(picks, kind, None, None),
+        "failed_before": None,
+        "failed_during": None,
+        "failed_after": _rate(picks, kind, since, None) if since else None,
+        **(_last_cycle(demo, cycles[-1], kind, picks, since) if cycles else _NO_CYCLE),
+    }
+
+
+def _last_cycle(
+    demo: Demonstration,
+    cycle: CycleReport,
+    kind: str | None,
+    picks: Sequence[TruePick],
+    since: datetime | None,
+) -> dict[str, Any]:
+    """Tell what the last cycle of a novelty came to; AP is of its kind alone, on its slice."""
+    judge, part = demo.line.judge, demo.workspace.catalogue.slices.get(cycle.slice)
+    models = {"before": cycle.champion, "after": cycle.challenger.id, "now": demo.line.champion}
+    label = cycle.novelty.kind
+    opened = cycle.release.opened if cycle.release else None
+    return {
         "slice": part.name,
-        "ap_before": before,
-        "ap_after": after,
-        "kind_ap_before": judge.kind_ap(cycle.champion, part, novelty.kind),
-        "kind_ap_after": judge.kind_ap(cycle.challenger.id, part, novelty.kind),
+        **{f"ap_{when}": judge.ap(model, part) for when, model in models.items()},
+        **{f"kind_ap_{when}": judge.kind_ap(m, part, label) for when, m in models.items()},
+        "model": cycle.challenger.id,
         "gate": cycle.verdict.answer,
         "release": cycle.release.stage if cycle.release else None,
+        "model_fate": fate(cycle.verdict.answer, cycle.release),
         "failed_before": _rate(picks, kind, None, opened),
         "failed_during": _rate(picks, kind, opened, since) if opened else None,
-        "failed_after": _rate(picks, kind, since, None) if since else None,
     }
 
 
@@ -178,25 +198,36 @@ def _bad(demo: Demonstration) -> dict[str, Any] | None:
     }
 
 
-def _release(release: Release) -> dict[str, Any]:
+def _release(release: Release, names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "model": release.model,
+        "called": names[release.model],
         "stage": release.stage,
+        "ending": telling.ending(release),
         "stages": [
             {
                 "stage": report.stage,
                 "answer": report.answer,
-                "challenger": f"{report.challenger_failed}/{report.challenger_picks}",
-                "control": f"{report.control_failed}/{report.control_picks}",
+                "challenger": {
+                    "picks": report.challenger_picks,
+                    "failed": report.challenger_failed,
+                },
+                "control": {"picks": report.control_picks, "failed": report.control_failed},
             }
             for report in release.reports
         ],
     }
 
 
+def names_of(demo: Demonstration) -> dict[str, str]:
+    """Return what every model version of a demo is called."""
+    known = {} if demo.bad is None else {demo.bad[0].id: "mislabelled model"}
+    return telling.model_names(demo.workspace, known)
+
+
 def _lines(facts: dict[str, Any]) -> tuple[str, ...]:
-    """Tell the facts to a person."""
-    lines = [f"A day of {facts['picks']} failed picks, {facts['labels']} frames labelled."]
+    """Tell the facts to a person; AP in points, and of picks always those that failed."""
+    lines = [f"A day of picks: {failed(facts['picks'])} failed; {facts['labels']} frames labelled."]
     for ticket in facts["tickets"]:
         closed = f", closed {ticket['closed']:%H:%M}" if ticket["closed"] else ", still open"
         lines.append(
@@ -205,30 +236,14 @@ def _lines(facts: dict[str, Any]) -> tuple[str, ...]:
         )
     lines.append(f"Decks    {facts['fault_frames_in_decks']} frames of a faulty camera in them.")
     for rank, novelty in enumerate(facts["novelties"], start=1):
-        expected, low, high = novelty["lost_picks_a_day"]
-        lines.append(
-            f"Novelty  {rank}. {novelty['name']} ({novelty['state']}): {expected:.0f} lost picks a "
-            f"day ({low:.0f} to {high:.0f}), {novelty['labels']} labels, AP on it "
-            f"{100 * novelty['kind_ap_before']:.0f} to {100 * novelty['kind_ap_after']:.0f}."
-        )
-        if novelty["failed_after"]:
-            was, now = novelty["failed_before"], novelty["failed_after"]
-            lines.append(
-                f"         picks that worked on it: {_worked(was)} before its release, "
-                f"{_worked(novelty['failed_during'])} during, {_worked(now)} after."
-            )
+        lines += _novelty_lines(rank, novelty)
     for name, ap in facts["slices"].items():
         lines.append(
-            f"Slice    {name}: AP {100 * ap['before']:.1f} with the factory model, "
-            f"{100 * ap['after']:.1f} now."
+            f"Slice    {name}: AP {ap_points(ap['before'])} with the factory model, "
+            f"{ap_points(ap['after'])} now."
         )
     lines += kept_lines(facts["retention"])
-    for release in facts["releases"]:
-        stages = "; ".join(
-            f"{s['stage']} {s['answer']} ({s['challenger']} failed, control {s['control']})"
-            for s in release["stages"]
-        )
-        lines.append(f"Release  {release['model']}: {stages}: {release['stage']}.")
+    lines += [_release_line(release) for release in facts["releases"]]
     bad = facts["bad_release"]
     if bad:
         end = "REACHED THE FLEET" if bad["in_fleet"] else "never reached the fleet"
@@ -240,110 +255,54 @@ def _lines(facts: dict[str, Any]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _worked(counted: dict[str, int] | None) -> str:
-    if not counted or not counted["picks"]:
-        return "none"
-    worked = counted["picks"] - counted["failed"]
-    return f"{worked} of {counted['picks']} ({100 * worked / counted['picks']:.0f}%)"
+def _novelty_lines(rank: int, novelty: dict[str, Any]) -> list[str]:
+    expected, low, high = novelty["lost_picks_a_day"]
+    lines = [
+        f"Novelty  {rank}. {novelty['called']} ({state_of(novelty)}): {expected:.0f} lost picks a "
+        f"day ({low:.0f} to {high:.0f}), {novelty['labels']} labels."
+    ]
+    if novelty["model"]:
+        lines.append(
+            f"         AP on it {ap_points(novelty['kind_ap_before'])} before, "
+            f"{ap_points(novelty['kind_ap_after'])} with its own model, which "
+            f"{FATES[novelty['model_fate']][0]}; {ap_points(novelty['kind_ap_now'])} with the "
+            "fleet's model now."
+        )
+    if novelty["failed_after"]:
+        lines.append(
+            f"         failed picks on it: {failed(novelty['failed_before'])} before its release, "
+            f"{failed(novelty['failed_during'])} during, {failed(novelty['failed_after'])} after."
+        )
+    return lines
 
 
-def _story(demo: Demonstration, facts: dict[str, Any], lines: Sequence[str]) -> Story:
-    workspace, judge = demo.workspace, demo.line.judge
-    champion = demo.line.champion
-    slices = workspace.catalogue.slices.list()
-    return Story(
-        title="A day at a simulated site",
-        subtitle=f"{len(demo.day.cells) - 1} robots on two lines and a test station, "
-        f"{demo.day.start:%d %B}, {demo.day.ticks} attempts each",
-        facts=_tiles(facts),
-        account=tuple(lines),
-        taxonomy=demo.taxonomy,
-        timeline=telling.timeline(workspace, demo.day.cells, _world(demo)),
-        tickets=telling.ticket_cards(workspace),
-        novelties=telling.novelty_cards(workspace, lambda novelty: _novelty_facts(facts, novelty)),
-        comparisons=telling.comparisons(judge, slices, demo.factory.id, champion),
-        verdicts=telling.verdict_cards(workspace),
-        releases=telling.release_cards(workspace),
-        retention=facts["retention"],
-        ap=telling.ap_table(judge, _models(demo), slices),
-        settings={"command": f"janus demo --seed {demo.seed}", "seconds": str(facts["seconds"])},
+def _release_line(release: dict[str, Any]) -> str:
+    last = {stage["stage"]: stage for stage in release["stages"]}
+    stages = "; ".join(
+        f"{name}, {failed(stage['challenger'])} failed, champion {failed(stage['control'])}"
+        for name, stage in last.items()
     )
+    end = release["stage"].replace("_", " ")
+    if release["ending"]:
+        end += {
+            "harm": ", for it fails more often",
+            "undecided": ", undecided: harm was neither shown nor ruled out in time",
+            "outside": ", from outside",
+        }[release["ending"]]
+    return f"Release  {release['called']}: {stages}: {end}."
 
 
-def _models(demo: Demonstration) -> list[tuple[str, str]]:
-    """Return every model that was judged, with the name that it is shown by."""
-    models = [(demo.factory.id, "factory")]
-    models += [(c.challenger.id, f"after {c.novelty.name}") for c in demo.cycles]
-    if demo.bad is not None:
-        models.append((demo.bad[0].id, "mislabelled"))
-    return models
+def state_of(novelty: dict[str, Any]) -> str:
+    """Say where a novelty stands at the end of the day."""
+    state = str(novelty["state"]).replace("_", " ")
+    if novelty["closed"] is None or novelty["state"] == NoveltyState.CLOSED:
+        return state
+    return f"closed {novelty['closed']:%H:%M}, came back: {state}"
 
 
-def _world(demo: Demonstration) -> list[Mark]:
-    """Return what the script did to the fleet, which Janus was not told."""
-    length = timedelta(seconds=demo.day.seconds_per_tick)
-    marks = [
-        Mark(
-            demo.day.start + a.begins * length, "world", f"{a.kind} arrives on {', '.join(a.lines)}"
-        )
-        for a in demo.day.arrivals
-    ]
-    marks += [
-        Mark(demo.day.start + f.at * length, "world", f"{f.robot}: {f.fault.replace('_', ' ')}")
-        for f in demo.day.faults
-    ]
-    return marks
-
-
-def _tiles(facts: dict[str, Any]) -> tuple[Fact, ...]:
-    faults = facts["faults"]
-    tiles = [
-        Fact("Faults ticketed", f"{faults['ticketed_right']} of {faults['scripted']}",
-             f"right cause and camera; {faults['false_tickets']} false",
-             faults["ticketed_right"] == faults["scripted"] and not faults["false_tickets"]),
-        Fact("Fault frames learned from", str(facts["fault_frames_in_decks"]), "quarantined",
-             facts["fault_frames_in_decks"] == 0),
-        Fact("Labels asked for", str(facts["labels"]), f"{len(facts['novelties'])} novelties"),
-    ]  # fmt: skip
-    for novelty in facts["novelties"]:
-        was, now = novelty["failed_before"], novelty["failed_after"]
-        if was and now and was["picks"] and now["picks"]:
-            tiles.append(
-                Fact(
-                    f"Failed picks, {novelty['name']}",
-                    f"{100 * now['failed'] / now['picks']:.0f}%",
-                    f"{100 * was['failed'] / was['picks']:.0f}% before the release",
-                    now["failed"] / now["picks"] < was["failed"] / was["picks"],
-                )
-            )
-    bad = facts["bad_release"]
-    if bad:
-        tiles.append(
-            Fact(
-                "Bad challenger",
-                "in the fleet" if bad["in_fleet"] else "held back",
-                f"gate: {bad['gate']}",
-                not bad["in_fleet"],
-            )
-        )
-    return tuple(tiles)
-
-
-def _novelty_facts(facts: dict[str, Any], novelty: Novelty) -> tuple[Fact, ...]:
-    for row in facts["novelties"]:
-        if row["id"] != novelty.id:
-            continue
-        was, now = row["failed_before"], row["failed_after"]
-        found = [
-            Fact("Labels", str(row["labels"])),
-            Fact("AP on it", f"{100 * row['kind_ap_after']:.0f}",
-                 f"{100 * row['kind_ap_before']:.0f} before",
-                 row["kind_ap_after"] > row["kind_ap_before"]),
-        ]  # fmt: skip
-        if was and now:
-            found.append(
-                Fact("Failed picks", f"{now['failed']} of {now['picks']}",
-                     f"{was['failed']} of {was['picks']} before")
-            )  # fmt: skip
-        return tuple(found)
-    return ()
+def failed(counted: dict[str, int] | None) -> str:
+    """Write how many of a number of picks failed, such as ``7 of 48 (15%)``."""
+    if not counted or not counted["picks"]:
+        return "none of 0"
+    share = 100 * counted["failed"] / counted["picks"]
+    return f"{counted['failed']} of {counted['picks']} ({share:.0f}%)"

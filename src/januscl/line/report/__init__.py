@@ -5,23 +5,30 @@ OpenCV and, when a page is written, Jinja2. Moves nothing.
 """
 
 from januscl.line.report.page import write_report
+from januscl.line.report.pictures import crop_of, distinct
+from januscl.line.report.sights import view
 from januscl.line.report.story import (
     ApTable,
     Comparison,
     Fact,
+    Hits,
+    Limits,
     Mark,
     NoveltyCard,
     ReleaseCard,
     Retention,
     Series,
+    SliceView,
     Span,
     Story,
     TicketCard,
     Timeline,
     VerdictCard,
 )
+from januscl.line.report.words import FATES, fate
 
 __all__ = [
-    "ApTable", "Comparison", "Fact", "Mark", "NoveltyCard", "ReleaseCard", "Retention",
-    "Series", "Span", "Story", "TicketCard", "Timeline", "VerdictCard", "write_report",
+    "ApTable", "Comparison", "FATES", "Fact", "Hits", "Limits", "Mark", "NoveltyCard",
+    "ReleaseCard", "Retention", "Series", "SliceView", "Span", "Story", "TicketCard", "Timeline",
+    "VerdictCard", "crop_of", "distinct", "fate", "view", "write_report",
 ]  # fmt: skip

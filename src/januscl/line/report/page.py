@@ -1,22 +1,27 @@
 """Write a story as one HTML file that needs no network, no script and no other file."""
 
+import os
+import platform
 from base64 import b64encode
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from januscl.core import Image, Instances, MissingDependency
 from januscl.core.files import write_atomically
 from januscl.line.report import svg, timeline, words
-from januscl.line.report.pictures import SHOWN_SCORE, data_uri, overlay, tally
+from januscl.line.report.pictures import data_uri, overlay
+from januscl.line.report.sights import SHOWN_SCORE, hits
 from januscl.line.report.story import Comparison, Story
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 _HERE = Path(__file__).parent
-_PHOTO, _CROP, _SEEN = 480, 160, 560
+_PHOTO, _CROP, _SEEN = 480, 160, 420
 _HEATS = 9
 
 
@@ -24,22 +29,38 @@ def write_report(story: Story, path: Path) -> None:
     """Write the story to ``path``, whole or not at all; folders are made as needed.
 
     Every name and text of the story is escaped, and the page's content security policy allows
-    nothing but its own style sheet and its embedded pictures.
+    nothing but its own style sheet and its embedded pictures. To the story's settings it adds
+    versions, date and machine.
 
     Raises:
         MissingDependency: Jinja2 is not installed.
         StorageFull: The disk is full; what was at ``path`` before is still there.
     """
-    write_atomically(path, render(story).encode("utf-8", "replace"))
+    write_atomically(path, render(story, made_on()).encode("utf-8", "replace"))
 
 
-def render(story: Story) -> str:
+def made_on() -> dict[str, str]:
+    """Return the versions, the date and the machine that a page is made with."""
+    made = {"Written": f"{datetime.now(UTC):%d %B %Y, %H:%M} UTC".lstrip("0")}
+    for name, package in (("Janus", "januscl"), ("PyTorch", "torch"), ("MuJoCo", "mujoco")):
+        try:
+            made[name] = version(package)
+        except PackageNotFoundError:
+            continue
+    made["Python"] = platform.python_version()
+    made["Machine"] = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    return made
+
+
+def render(story: Story, made: dict[str, str] | None = None) -> str:
     """Return the page of a story as HTML text; see `write_report`."""
     style = (_HERE / "report.css").read_text(encoding="utf-8")
     digest = b64encode(sha256(style.encode()).digest()).decode()
     template = _environment().get_template("report.html.j2")
     return template.render(
         story=story,
+        settings={**story.settings, **(made or {})},
+        axis=svg.axis_of(story.verdicts),
         style=style,
         policy=f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
         "base-uri 'none'; form-action 'none'",
@@ -76,18 +97,20 @@ def _environment() -> "Environment":
         plain=words.plain,
         opening=words.opening,
         signed=words.signed,
+        points=words.points,
         duration=words.duration,
         clock=words.clock,
         kind_class=timeline.kind_class,
     )
     environment.globals.update(
-        photo=_photo, crop=_crop, seen=_seen, told=_told, heat_of=heat_of,
-        count=words.count, share=words.share, pending=words.pending,
+        photo=_photo, crop=_crop, seen=_seen, hits=hits, heat_of=heat_of, zip=zip,
+        count=words.count, share=words.share, pending=words.pending, kinds_in=words.kinds_in,
+        listed=words.listed, last_looks=words.last_looks, ended=words.ended,
+        glossary=words.GLOSSARY, compared=words.COMPARED, endings=words.ENDINGS,
         draw_timeline=timeline.draw_timeline, kinds_of=timeline.kinds_of,
         numbered=timeline.numbered, kind_names=timeline.KINDS,
         series_colours=timeline.SERIES_COLOURS,
-        swatch=svg.swatch, interval_bar=svg.interval_bar, reach_of=svg.reach_of,
-        standing=svg.standing,
+        interval_bar=svg.interval_bar, standing=svg.standing, scale=svg.scale,
     )  # fmt: skip
     return environment
 
@@ -101,15 +124,4 @@ def _crop(image: Image) -> str:
 
 
 def _seen(comparison: Comparison, instances: Instances) -> str:
-    drawn = overlay(comparison.image, instances, _SEEN, comparison.truth)
-    return data_uri(drawn, _SEEN)
-
-
-def _told(comparison: Comparison, instances: Instances) -> str:
-    """Say how much of the truth a model got; without a truth, how much it found."""
-    if comparison.truth is None:
-        found = int((instances.scores >= SHOWN_SCORE).sum())
-        return f"{found} found"
-    right, wrong = tally(instances, comparison.truth)
-    tail = f", {wrong} wrong" if wrong else ""
-    return f"{right} of {len(comparison.truth)} right{tail}"
+    return data_uri(overlay(comparison.image, instances, comparison.truth, _SEEN), _SEEN)

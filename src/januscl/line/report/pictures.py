@@ -1,30 +1,29 @@
-"""Pictures for a page: instances drawn over a photograph, and pictures as data URIs.
+"""Pictures for a page: what a model sees drawn over a photograph, crops, and data URIs.
 
 Images are ``(H, W, 3) uint8`` RGB, masks ``(H, W) bool``. Small pictures are enlarged before
 anything is drawn on them, so that outlines stay thin and smooth.
 """
 
 from base64 import b64encode
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from januscl.core import BoolMask, Image, Instances, decode_mask, mask_iou
+from januscl.core import BoolMask, Image, Instances, Rle, box_of, decode_mask
 from januscl.core.pictures import encode_jpeg
+from januscl.line.report.sights import matches, shown
 
-SHOWN_SCORE = 0.5
-_TEXT_ROOM, _DASH = 20.0, 15
-_PALETTE = (
-    (64, 156, 255), (255, 159, 28), (74, 222, 128), (255, 92, 168), (250, 224, 60),
-    (45, 212, 218), (181, 126, 255), (255, 99, 84), (163, 230, 53), (240, 171, 252),
-    (217, 160, 102), (148, 190, 233),
-)  # fmt: skip
-
-
-def colour_of(kind: int) -> tuple[int, int, int]:
-    """Return the RGB colour of a class id; the same id has the same colour on every page."""
-    return _PALETTE[(kind - 1) % len(_PALETTE)]
+Colour = tuple[int, int, int]
+FOUND: Colour = (38, 208, 124)
+MISSED: Colour = (255, 221, 51)
+EXTRA: Colour = (255, 84, 72)
+NOVEL: Colour = (196, 140, 255)
+_DARK: Colour = (20, 22, 26)
+_DASH, _STRIPE = 15, 6
+_THUMB, _ALIKE = 16, 20.0
+_LEAST_CROP = 0.22
 
 
 def fit(image: Image, side: int) -> Image:
@@ -43,63 +42,66 @@ def data_uri(image: Image, side: int, quality: int = 84) -> str:
     return "data:image/jpeg;base64," + b64encode(encode_jpeg(image, quality)).decode()
 
 
-def overlay(image: Image, instances: Instances, side: int, truth: Instances | None = None) -> Image:
-    """Return the picture, fitted to ``side`` px, with its instances filled and outlined by kind.
+def overlay(image: Image, seen: Instances, truth: Instances, side: int) -> Image:
+    """Return the picture, fitted to ``side`` px, with what a model got right and wrong.
 
-    Instances with a score under `SHOWN_SCORE` are left out, as a robot leaves them out. A score
-    under 1 is written where its mask has room for it.
-
-    Args:
-        image: The picture.
-        instances: What a model saw in it, or the truth.
-        side: Longer edge of the result, px.
-        truth: Where it is known: what of it the model did not find gets a dashed outline.
+    What it found is filled in `FOUND`, what it missed has a dashed outline in `MISSED`, and what
+    is no package is striped in `EXTRA`; the three differ without their colours too.
     """
     canvas = np.ascontiguousarray(fit(image, side))
-    shown = _shown(instances)
     size = (canvas.shape[1], canvas.shape[0])
-    worst_first = np.argsort(shown.scores, kind="stable")
-    masks = {int(row): _enlarged(decode_mask(shown.masks[row]), size) for row in worst_first}
-    for row, mask in masks.items():
-        _paint(canvas, mask, colour_of(int(shown.labels[row])))
-    if truth is not None:
-        for missed in np.flatnonzero(_matches(instances, truth) < 0):
-            _dash(canvas, _enlarged(decode_mask(truth.masks[int(missed)]), size))
-    for row, mask in masks.items():
-        if shown.scores[row] < 1:
-            _write(canvas, mask, f"{shown.scores[row]:.2f}")
+    those, taken = shown(seen), matches(seen, truth)
+    for row, rle in enumerate(those.masks):
+        _paint(canvas, _enlarged(decode_mask(rle), size), row in taken)
+    for missed in np.flatnonzero(taken < 0):
+        _dash(canvas, _enlarged(decode_mask(truth.masks[int(missed)]), size))
     return canvas
 
 
-def tally(seen: Instances, truth: Instances) -> tuple[int, int]:
-    """Count the instances of the truth that a model found, and its instances that match none.
+def crop_of(image: Image, mask: Rle, side: int, room: float = 1.4) -> Image:
+    """Return the square around a mask, ``side`` px, with the mask's outline drawn on it.
 
-    Best score first, each instance takes the free truth of its own kind that it overlaps most,
-    at an intersection over union of 0.5 or more.
-
-    Returns:
-        ``(right, wrong)``.
+    Args:
+        image: The picture.
+        mask: Of one instance in it.
+        side: Of the result, px.
+        room: Edge of the square in longer edges of the mask's box; around a small one there is
+            more, and the square stays inside the picture.
     """
-    right = int((_matches(seen, truth) >= 0).sum())
-    return right, len(_shown(seen)) - right
+    decoded = decode_mask(mask)
+    x0, y0, x1, y1 = box_of(decoded).tolist()
+    least = _LEAST_CROP * min(image.shape[:2])
+    edge = round(min(max(max(x1 - x0, y1 - y0) * room, least), *image.shape[:2]))
+    left = round(min(max((x0 + x1 - edge) / 2, 0), image.shape[1] - edge))
+    top = round(min(max((y0 + y1 - edge) / 2, 0), image.shape[0] - edge))
+    part = (slice(top, top + edge), slice(left, left + edge))
+    canvas = np.ascontiguousarray(fit(image[part], side))
+    _outline(canvas, _enlarged(decoded[part], (side, side)), _DARK, 4)
+    _outline(canvas, _enlarged(decoded[part], (side, side)), NOVEL, 2)
+    return canvas
 
 
-def _matches(seen: Instances, truth: Instances) -> NDArray[np.int64]:
-    """Return for each truth the row of the shown instance that matches it, or -1."""
-    shown = _shown(seen)
-    overlap = mask_iou(shown.masks, truth.masks)
-    overlap[shown.labels[:, None] != truth.labels[None, :]] = 0
-    taken = np.full(len(truth), -1, dtype=np.int64)
-    for row in np.argsort(-shown.scores, kind="stable"):
-        if len(truth) and overlap[row].max() >= 0.5:
-            best = overlap[row].argmax()
-            taken[best] = row
-            overlap[:, best] = 0
-    return taken
+def distinct(images: Sequence[Image], count: int) -> tuple[Image, ...]:
+    """Return at most ``count`` pictures that differ most, in their order, no two alike.
+
+    The first one, and then always the one farthest from those chosen (Gonzalez, 1985, "Clustering
+    to minimize the maximum intercluster distance"), by the mean difference of thumbnails.
+    """
+    if not images:
+        return ()
+    thumbs = np.stack([_thumbnail(image) for image in images])
+    chosen = [0]
+    nearest = np.abs(thumbs - thumbs[0]).mean(axis=(1, 2, 3))
+    while len(chosen) < count and nearest.max() >= _ALIKE:
+        chosen.append(int(nearest.argmax()))
+        apart = np.abs(thumbs - thumbs[chosen[-1]]).mean(axis=(1, 2, 3))
+        nearest = np.minimum(nearest, apart)
+    return tuple(images[i] for i in sorted(chosen))
 
 
-def _shown(instances: Instances) -> Instances:
-    return instances.only(instances.scores >= SHOWN_SCORE)
+def _thumbnail(image: Image) -> NDArray[np.float32]:
+    small = cv2.resize(image, (_THUMB, _THUMB), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, dtype=np.float32)
 
 
 def _enlarged(mask: BoolMask, size: tuple[int, int]) -> BoolMask:
@@ -109,11 +111,20 @@ def _enlarged(mask: BoolMask, size: tuple[int, int]) -> BoolMask:
     return np.asarray(grown >= 0.5, dtype=np.bool_)
 
 
-def _paint(canvas: Image, mask: BoolMask, colour: tuple[int, int, int]) -> None:
-    tint: NDArray[np.float64] = canvas[mask] * 0.68 + np.asarray(colour) * 0.32
-    canvas[mask] = tint.astype(np.uint8)
+def _paint(canvas: Image, mask: BoolMask, found: bool) -> None:
+    colour = FOUND if found else EXTRA
+    filled = mask
+    if not found:
+        rows, columns = np.indices(mask.shape)
+        filled = mask & ((rows + columns) // _STRIPE % 2 == 0)
+    tint: NDArray[np.float64] = canvas[filled] * 0.55 + np.asarray(colour) * 0.45
+    canvas[filled] = tint.astype(np.uint8)
+    _outline(canvas, mask, colour, 2)
+
+
+def _outline(canvas: Image, mask: BoolMask, colour: Colour, width: int) -> None:
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(canvas, outlines, -1, colour, 2, cv2.LINE_AA)
+    cv2.drawContours(canvas, outlines, -1, colour, width, cv2.LINE_AA)
 
 
 def _dash(canvas: Image, mask: BoolMask) -> None:
@@ -121,19 +132,5 @@ def _dash(canvas: Image, mask: BoolMask) -> None:
     for outline in outlines:
         for begin in range(0, len(outline), _DASH):
             piece = [outline[begin : begin + _DASH * 6 // 10]]
-            cv2.polylines(canvas, piece, False, (20, 22, 26), 4, cv2.LINE_AA)
-            cv2.polylines(canvas, piece, False, (255, 255, 255), 2, cv2.LINE_AA)
-
-
-def _write(canvas: Image, mask: BoolMask, text: str) -> None:
-    padded = np.pad(mask.astype(np.uint8), 1)
-    depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
-    if depth.max(initial=0) < _TEXT_ROOM:
-        return
-    y, x = np.unravel_index(int(depth.argmax()), depth.shape)
-    font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.52
-    (width, height), _ = cv2.getTextSize(text, font, size, 1)
-    left, base = int(x) - width // 2, int(y) + height // 2
-    corners = ((left - 3, base - height - 3), (left + width + 3, base + 4))
-    cv2.rectangle(canvas, corners[0], corners[1], (20, 22, 26), cv2.FILLED)
-    cv2.putText(canvas, text, (left, base), font, size, (255, 255, 255), 1, cv2.LINE_AA)
+            cv2.polylines(canvas, piece, False, _DARK, 5, cv2.LINE_AA)
+            cv2.polylines(canvas, piece, False, MISSED, 3, cv2.LINE_AA)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from januscl.core import Image, Instances, Release, Taxonomy, Ticket, Verdict
+from januscl.core import Image, Instances, NoveltyState, Release, Taxonomy, Ticket, Verdict
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,16 @@ class Timeline:
 
 @dataclass(frozen=True, eq=False)
 class TicketCard:
-    """A ticket with the camera's view before and during the fault."""
+    """A ticket with the camera's view before and during the fault.
+
+    Attributes:
+        told: How it was noticed, who mended it and how Janus knew, in whole sentences.
+    """
 
     ticket: Ticket
     before: Image | None
     after: Image | None
+    told: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +93,9 @@ class NoveltyCard:
     Attributes:
         rank: 1 is the costliest.
         cost: Expected lost picks a day with the interval, as text.
-        sheet: Crops of its instances.
+        sheet: Crops of its instances, each outlined.
         facts: Figures such as labels used, AP before and after, failed picks before and after.
+        closed: When it was last closed; a card in another state since then came back.
     """
 
     name: str
@@ -99,34 +105,131 @@ class NoveltyCard:
     first_seen: datetime
     sheet: tuple[Image, ...]
     facts: tuple[Fact, ...]
+    closed: datetime | None = None
+
+    @property
+    def came_back(self) -> bool:
+        """Whether it was closed before and is not closed now."""
+        return self.closed is not None and self.state != NoveltyState.CLOSED
+
+
+@dataclass(frozen=True)
+class Hits:
+    """What a model got of a truth, whatever it took the packages for.
+
+    Attributes:
+        found: Packages that it outlined with an IoU of 0.5 or more.
+        missed: Packages that it did not.
+        extra: Outlines that are no package's.
+    """
+
+    found: int
+    missed: int
+    extra: int
+
+    @property
+    def mistakes(self) -> int:
+        """Packages missed, and outlines that are no package's."""
+        return self.missed + self.extra
+
+    def __add__(self, other: "Hits") -> "Hits":
+        return Hits(self.found + other.found, self.missed + other.missed, self.extra + other.extra)
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """One picture as two models see it."""
+    """One picture as two models see it.
 
-    title: str
+    Attributes:
+        caption: Why this picture was chosen.
+    """
+
+    caption: str
     image: Image
     before: Instances
     after: Instances
-    truth: Instances | None = None
+    truth: Instances
+
+
+@dataclass(frozen=True, eq=False)
+class SliceView:
+    """What two models see in a slice: counted over all of it, and shown on some pictures.
+
+    Attributes:
+        title: Name of the slice.
+        frames: Pictures in it, of which `better` have fewer mistakes with the later model and
+            `worse` more.
+        before, after: Over all pictures.
+        comparisons: The chosen pictures.
+    """
+
+    title: str
+    frames: int
+    better: int
+    worse: int
+    before: Hits
+    after: Hits
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def gain(self) -> float:
+        """Share of the packages that the later model found and the earlier did not, net."""
+        packages = self.before.found + self.before.missed
+        return (self.after.found - self.before.found) / max(1, packages)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the gate asks of one slice; differences of AP, and AP, in 0..1.
+
+    Attributes:
+        measured: The measured change must be at least this.
+        bound: The lower end of its interval must be at least this.
+        refused: With the whole interval under this the challenger is refused.
+        floor: Best AP that the slice once reached, where it is held to that.
+        target: Whether the challenger was trained for this slice.
+    """
+
+    measured: float
+    bound: float
+    refused: float
+    floor: float | None = None
+    target: bool = False
 
 
 @dataclass(frozen=True)
 class VerdictCard:
-    """A gate's verdict on a challenger."""
+    """A gate's verdict on a challenger.
+
+    Attributes:
+        title: What the challenger is called.
+        against: What the champion is called.
+        challenger: Id of the model.
+        limits: One for each slice of the verdict, in its order.
+    """
 
     title: str
+    against: str
     challenger: str
     verdict: Verdict
+    limits: tuple[Limits, ...]
 
 
 @dataclass(frozen=True)
 class ReleaseCard:
-    """A release with what each of its stages saw."""
+    """A release with what each of its stages saw.
+
+    Attributes:
+        title: What the challenger is called.
+        against: What the champion is called.
+        ending: Why it was held back: ``harm``; ``undecided``, when harm was neither shown nor ruled
+            out in time; ``outside``, when a person or an error ended it; empty where it was not.
+    """
 
     title: str
+    against: str
     release: Release
+    ending: str = ""
 
 
 @dataclass(frozen=True)
@@ -189,6 +292,8 @@ class Story:
 
     Attributes:
         account: The short account as lines of text; the terminal prints the same.
+        quiet: Novelties that were dismissed, or never cost enough for a campaign, in words.
+        models: What the two models of `comparisons` are called.
     """
 
     title: str
@@ -199,7 +304,9 @@ class Story:
     timeline: Timeline | None = None
     tickets: tuple[TicketCard, ...] = ()
     novelties: tuple[NoveltyCard, ...] = ()
-    comparisons: tuple[Comparison, ...] = ()
+    quiet: tuple[str, ...] = ()
+    comparisons: tuple[SliceView, ...] = ()
+    models: tuple[str, str] = ("the model before", "the model after")
     verdicts: tuple[VerdictCard, ...] = ()
     releases: tuple[ReleaseCard, ...] = ()
     retention: Retention | None = None

@@ -1,17 +1,19 @@
-"""Small vector pictures as text: elements, colour swatches, the bar of a difference.
+"""Small vector pictures as text: elements, and the bar of a difference against what is asked.
 
 Colours come from the page's style sheet by class, so that they follow the reader's theme.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from html import escape
-from math import copysign, sqrt
+from math import ceil, floor
 
 from januscl.core import SliceScore
-from januscl.line.report.pictures import colour_of
+from januscl.line.report.story import Limits, VerdictCard
 from januscl.line.report.words import signed
 
-_BAR_WIDTH, _BAR_HEIGHT = 300.0, 26.0
+Axis = tuple[float, float]
+_BAR_WIDTH, _BAR_HEIGHT, _EDGE = 460.0, 26.0, 14.0
+_STEP = 0.1
 
 
 def element(name: str, *children: str, **attributes: str | float) -> str:
@@ -36,63 +38,89 @@ def tooltip(content: str) -> str:
     return element("title", escape(content))
 
 
-def swatch(kind: int) -> str:
-    """Return a small square in the colour of a class id."""
-    fill = "#{:02x}{:02x}{:02x}".format(*colour_of(kind))
-    square = element("rect", width=12, height=12, rx=3, fill=fill)
-    return element("svg", square, class_="swatch", viewBox="0 0 12 12", aria_hidden="true")
+def axis_of(cards: Iterable[VerdictCard]) -> Axis:
+    """Return one axis for all cards, differences of AP in whole steps of ten points."""
+    values = [0.0]
+    for card in cards:
+        values += [v for s in card.verdict.slices for v in (s.low, s.high, s.delta)]
+        values += [v for one in card.limits for v in (one.measured, one.bound)]
+    low = floor(round(min(values) / _STEP, 6)) * _STEP
+    high = ceil(round(max(values) / _STEP, 6)) * _STEP
+    return low, max(high, low + _STEP)
 
 
-def reach_of(scores: Sequence[SliceScore]) -> float:
-    """Return the largest distance from 0 that any interval or margin has, to share one axis."""
-    return max((max(abs(s.low), abs(s.high), abs(s.delta), s.margin) for s in scores), default=0.0)
+def standing(score: SliceScore, limits: Limits) -> str:
+    """Say how a slice stands: ``refused``, ``unsure``, ``kept`` or ``better``; all but two pass."""
+    if score.high < limits.refused:
+        return "refused"
+    sure = score.low > limits.bound if limits.target else score.low >= limits.bound
+    if score.delta < limits.measured or not sure:
+        return "unsure"
+    return "better" if score.low > 0 else "kept"
 
 
-def standing(score: SliceScore) -> str:
-    """Say where the interval of a difference lies: ``worse``, ``unsure``, ``kept`` or ``better``.
-
-    Against the tolerated margin, and ``better`` only when the interval excludes zero.
-    """
-    if score.high < -score.margin:
-        return "worse"
-    if score.low > 0:
-        return "better"
-    return "kept" if score.low >= -score.margin else "unsure"
-
-
-def interval_bar(score: SliceScore, reach: float) -> str:
-    """Return the difference of AP with its interval, the zero line and the tolerated margin.
-
-    The scale is the square root of the difference to either side of zero: a loss of one point
-    stays visible beside a gain of forty.
+def interval_bar(score: SliceScore, limits: Limits, axis: Axis) -> str:
+    """Return the change of AP with its interval, and the two limits that decide, to scale.
 
     Args:
         score: The slice's score.
-        reach: AP at either end of the axis; see `reach_of`.
+        limits: What is asked of it: a solid line for the dot, a dashed one for the bar's left end.
+        axis: Change of AP at the left and the right end; see `axis_of`.
     """
-    middle, half = _BAR_WIDTH / 2, _BAR_WIDTH / 2 - 8
-
-    def x(value: float) -> float:
-        return middle + half * copysign(sqrt(min(1.0, abs(value) / (reach or 1.0))), value)
-
     y = _BAR_HEIGHT / 2
-    low, high, tolerated = x(score.low), x(score.high), x(-score.margin)
+    low, high = _x(score.low, axis), _x(score.high, axis)
     parts = (
-        element("line", class_="axis", x1=8, x2=_BAR_WIDTH - 8, y1=y, y2=y),
-        element("line", class_="zero", x1=middle, x2=middle, y1=2, y2=_BAR_HEIGHT - 2),
-        element("line", class_="margin", x1=tolerated, x2=tolerated, y1=2, y2=_BAR_HEIGHT - 2),
+        *_grid(axis),
+        _upright("bound", _x(limits.bound, axis)),
+        _upright("measured", _x(limits.measured, axis)),
         element("rect", class_="range", x=low, y=y - 5, width=max(2, high - low), height=10, rx=5),
-        element("circle", class_="point", cx=x(score.delta), cy=y, r=4),
+        element("circle", class_="point", cx=_x(score.delta, axis), cy=y, r=4.5),
     )
-    told = f"{signed(score.delta)}, interval {signed(score.low)} to {signed(score.high)}"
+    told = (
+        f"{signed(score.delta)} points, interval {signed(score.low)} to {signed(score.high)}; "
+        f"asked: measured {signed(limits.measured)} or more, interval from {signed(limits.bound)} "
+        "on"
+    )
     return element(
         "svg",
-        tooltip(f"{told}; tolerated: {signed(-score.margin)}"),
+        tooltip(told),
         *parts,
-        class_=f"interval {standing(score)}",
+        class_=f"interval {standing(score, limits)}",
         viewBox=f"0 0 {_BAR_WIDTH:g} {_BAR_HEIGHT:g}",
         role="img",
     )
+
+
+def scale(axis: Axis) -> str:
+    """Return the figures of the axis, in points, to stand above the bars."""
+    every = 2 if axis[1] - axis[0] > 0.85 else 1
+    figures = [
+        text(f"{100 * value:+.0f}" if abs(value) > 1e-9 else "0", x=_x(value, axis), y=12)
+        for number, value in _ticks(axis)
+        if number % every == 0
+    ]
+    return element(
+        "svg", *figures, class_="scale", viewBox=f"0 0 {_BAR_WIDTH:g} 16", aria_hidden="true"
+    )
+
+
+def _ticks(axis: Axis) -> list[tuple[int, float]]:
+    """Return the steps of ten points, each with its number counted from zero."""
+    first, last = round(axis[0] / _STEP), round(axis[1] / _STEP)
+    return [(number, number * _STEP) for number in range(first, last + 1)]
+
+
+def _grid(axis: Axis) -> list[str]:
+    return [_upright("zero" if number == 0 else "grid", _x(v, axis)) for number, v in _ticks(axis)]
+
+
+def _upright(style: str, x: float) -> str:
+    return element("line", class_=style, x1=x, x2=x, y1=1, y2=_BAR_HEIGHT - 1)
+
+
+def _x(value: float, axis: Axis) -> float:
+    share = (value - axis[0]) / (axis[1] - axis[0])
+    return _EDGE + min(max(share, 0.0), 1.0) * (_BAR_WIDTH - 2 * _EDGE)
 
 
 def _value(value: str | float) -> str:

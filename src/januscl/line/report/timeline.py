@@ -1,13 +1,13 @@
 """The day in one picture: rates over time, numbered marks above them, lanes of spans below.
 
-Lengths are px of the SVG's own view box. Nothing is written over anything else: pins are moved
-apart, and spans whose bars or words would touch go into rows of their own.
+Lengths are px of the SVG's own view box. Nothing is written over anything else: pins of nearly the
+same moment are stacked, and spans whose bars or words would touch go into rows of their own.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from math import ceil, floor, isfinite
+from math import ceil, isfinite
 
 from januscl.line.report.story import Mark, Series, Span, Timeline
 from januscl.line.report.svg import element, text, tooltip
@@ -21,6 +21,7 @@ KINDS = {
 }
 SERIES_COLOURS = 6
 _PIN, _ROW, _LANE_GAP, _LETTER = 19.0, 25.0, 10.0, 6.3
+_RULE = 0.1
 _STEPS = tuple(60 * m for m in (1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720, 1440)) + tuple(
     86400 * d for d in (2, 7, 14, 30, 90, 365)
 )
@@ -32,7 +33,7 @@ class _Plot:
 
     begin: float
     end: float
-    low: float
+    high: float
     left: float
     right: float
     top: float
@@ -43,7 +44,7 @@ class _Plot:
         return self.left + share * (self.right - self.left)
 
     def y(self, value: float) -> float:
-        share = (min(max(value, self.low), 1.0) - self.low) / (1 - self.low)
+        share = min(max(value, 0.0), self.high) / self.high
         return self.bottom - share * (self.bottom - self.top)
 
 
@@ -74,13 +75,11 @@ def draw_timeline(timeline: Timeline, width: int) -> str:
     narrow = width < 600
     names = _lanes(timeline.spans)
     gutter = 42.0 if narrow else max(52.0, min(170.0, max(map(_length, names), default=0) + 18))
-    tiers = _tiers(len(timeline.marks), width - gutter - 12)
-    top = 12 + tiers * _PIN + (14 if timeline.marks else 0)
     begin, end = _range_of(timeline)
-    plot = _Plot(
-        begin, end, _floor_of(timeline.series), gutter, width - 12.0, top,
-        top + (190 if narrow else 250),
-    )  # fmt: skip
+    plot = _Plot(begin, end, _ceiling_of(timeline.series), gutter, width - 12.0, 0.0, 0.0)
+    tiers = _tiers(numbered(timeline), plot)
+    top = 10 + _PIN * (1 + max(tiers, default=-1))
+    plot = replace(plot, top=top, bottom=top + (170 if narrow else 210))
     lanes, height = _draw_lanes(timeline.spans, names, plot, narrow)
     parts = [*_grid(plot, 4 if narrow else 9), *lanes, *_pins(numbered(timeline), plot, tiers)]
     for index, series in enumerate(timeline.series):
@@ -109,22 +108,6 @@ def pack(extents: Sequence[tuple[float, float]], gap: float) -> list[int]:
     return rows
 
 
-def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Return rising positions near the wanted ones, ``gap`` apart, within ``low..high``.
-
-    When they cannot fit the gap shrinks.
-    """
-    gap = min(gap, (high - low) / max(1, len(wanted) - 1))
-    placed: list[float] = []
-    for index, want in enumerate(wanted):
-        placed.append(max(want, low if index == 0 else placed[-1] + gap))
-    ceiling = high
-    for index in reversed(range(len(placed))):
-        placed[index] = min(placed[index], ceiling)
-        ceiling = placed[index] - gap
-    return placed
-
-
 def _range_of(timeline: Timeline) -> tuple[float, float]:
     moments = [at.timestamp() for at in timeline.times]
     moments += [mark.at.timestamp() for mark in timeline.marks]
@@ -133,16 +116,15 @@ def _range_of(timeline: Timeline) -> tuple[float, float]:
     return begin, max(end, begin + 60)
 
 
-def _floor_of(series: Sequence[Series]) -> float:
-    """Return the lowest value to draw: a multiple of 0.2 under everything that was measured."""
+def _ceiling_of(series: Sequence[Series]) -> float:
+    """Return the highest value to draw: a multiple of 0.2 over everything that was measured."""
     values = [v for one in series for v in one.values if v is not None and isfinite(v)]
-    return min(0.8, max(0.0, floor((min(values, default=0.0) - 0.04) * 5) / 5))
+    return min(1.0, max(0.2, ceil(round(max(values, default=0.0) * 5, 6)) / 5))
 
 
 def _grid(plot: _Plot, ticks: int) -> Iterator[str]:
-    count = round((1 - plot.low) / 0.2)
-    for step in range(count + 1):
-        value = 1 - 0.2 * step
+    for step in range(round(plot.high / _RULE) + 1):
+        value = _RULE * step
         y = plot.y(value)
         yield element("line", class_="grid", x1=plot.left, x2=plot.right, y1=y, y2=y)
         yield text(f"{value:.0%}", class_="tick", x=plot.left - 8, y=y + 4, text_anchor="end")
@@ -173,26 +155,28 @@ def _curve(times: Sequence[datetime], series: Series, index: int, plot: _Plot) -
         run = []
 
 
-def _tiers(count: int, room: float) -> int:
-    return min(3, ceil(count * _PIN / room))
+def _tiers(marks: Sequence[tuple[int, Mark]], plot: _Plot) -> list[int]:
+    """Return how high each pin is stacked, 0 for those just above the curves."""
+    return pack([(plot.x(mark.at) - _PIN / 2, plot.x(mark.at) + _PIN / 2) for _, mark in marks], 0)
 
 
-def _pins(marks: Sequence[tuple[int, Mark]], plot: _Plot, tiers: int) -> Iterator[str]:
-    gap = _PIN / max(1, tiers)
-    places = spread([plot.x(mark.at) for _, mark in marks], gap, plot.left, plot.right)
-    for (number, mark), place in zip(marks, places, strict=True):
-        x, y = plot.x(mark.at), 12 + _PIN * ((number - 1) % tiers)
-        route = (
-            f"M{place:.1f} {y:.1f} V{plot.top - 12:.1f} L{x:.1f} {plot.top:.1f} V{plot.bottom:.1f}"
-        )
-        yield element(
-            "g",
-            tooltip(f"{number}. {mark.text}"),
-            element("path", class_="leader", d=route),
-            element("circle", cx=place, cy=y, r=8.5),
-            text(str(number), x=place, y=y + 3.6, text_anchor="middle"),
-            class_=f"pin {kind_class(mark.kind)}",
-        )
+def _pins(marks: Sequence[tuple[int, Mark]], plot: _Plot, tiers: Sequence[int]) -> Iterator[str]:
+    """Draw the pins, each over its moment; leaders first, so that they run behind the pins."""
+    for leader in (True, False):
+        for (number, mark), tier in zip(marks, tiers, strict=True):
+            x, y = plot.x(mark.at), plot.top - _PIN * (tier + 0.5) - 2
+            style = kind_class(mark.kind)
+            if leader:
+                route = f"M{x:.1f} {y:.1f} V{plot.bottom:.1f}"
+                yield element("path", class_=f"leader {style}", d=route)
+                continue
+            yield element(
+                "g",
+                tooltip(f"{number}. {mark.text}"),
+                element("circle", cx=x, cy=y, r=8.5),
+                text(str(number), x=x, y=y + 3.6, text_anchor="middle"),
+                class_=f"pin {style}",
+            )
 
 
 def _lanes(spans: Sequence[Span]) -> list[str]:

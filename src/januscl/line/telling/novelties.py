@@ -1,0 +1,86 @@
+"""The novelties: those worth a campaign, each with pictures, and the rest in a line."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from januscl.core import Image, NotFound, Novelty, NoveltyState
+from januscl.line import report
+from januscl.line.report import Fact
+from januscl.line.telling.names import novelty_names
+from januscl.store import Workspace
+
+_CROPS, _LOOKED_AT, _CROP = 10, 40, 200
+_QUIET = (NoveltyState.NEW, NoveltyState.DISMISSED)
+
+
+def risen(workspace: Workspace) -> list[Novelty]:
+    """Return the novelties that were worth a campaign, those that cost most now first."""
+    learned = {part.novelty for part in workspace.catalogue.slices.list()}
+    return [
+        novelty
+        for novelty in workspace.catalogue.novelties.list()
+        if novelty.state not in _QUIET or novelty.id in learned
+    ]
+
+
+def quiet(workspace: Workspace) -> tuple[str, ...]:
+    """Return the novelties that never cost enough for a campaign, or were dismissed, in words."""
+    names, shown = novelty_names(workspace), {novelty.id for novelty in risen(workspace)}
+    return tuple(
+        f"{names[novelty.id]}, {novelty.instances} instances, {cost_of(novelty)}"
+        for novelty in workspace.catalogue.novelties.list()
+        if novelty.id not in shown
+    )
+
+
+def cost_of(novelty: Novelty) -> str:
+    """Return what a novelty costs now, with its interval."""
+    cost = novelty.cost
+    return f"{cost.expected:.0f} lost picks a day ({cost.low:.0f} to {cost.high:.0f})"
+
+
+def closed_at(workspace: Workspace, novelty: Novelty) -> datetime | None:
+    """Return when a novelty was last closed; it may have come back since."""
+    rows = workspace.catalogue.audit.list(subject=novelty.id)
+    closed = [row.at for row in rows if row.action == f"novelty.{NoveltyState.CLOSED}"]
+    return closed[-1] if closed else None
+
+
+def novelty_cards(
+    workspace: Workspace, facts: Callable[[Novelty], tuple[Fact, ...]]
+) -> tuple[report.NoveltyCard, ...]:
+    """Return the novelties worth a campaign in rank order, each with a sheet of its instances."""
+    names = novelty_names(workspace)
+    return tuple(
+        report.NoveltyCard(
+            names[novelty.id],
+            novelty.state,
+            rank,
+            cost_of(novelty),
+            novelty.first_seen,
+            contact_sheet(workspace, novelty.id),
+            facts(novelty),
+            closed_at(workspace, novelty),
+        )
+        for rank, novelty in enumerate(risen(workspace), start=1)
+    )
+
+
+def contact_sheet(workspace: Workspace, novelty: str) -> tuple[Image, ...]:
+    """Return outlined crops of instances of a novelty, spread over time, no two alike."""
+    instances = dict(workspace.catalogue.novelties.members(novelty))
+    crops = []
+    for observation in _spread(sorted(instances), _LOOKED_AT):
+        try:
+            seen = workspace.observation(observation)
+        except NotFound:
+            continue
+        mask = seen.instances.masks[instances[observation]]
+        crops.append(report.crop_of(seen.frame.image, mask, _CROP))
+    return report.distinct(crops, _CROPS)
+
+
+def _spread(ids: Sequence[str], count: int) -> list[str]:
+    if len(ids) <= count:
+        return list(ids)
+    return [ids[round(k * (len(ids) - 1) / (count - 1))] for k in range(count)]
