@@ -255,3 +255,27 @@ def test_a_ticket_left_open_by_an_earlier_process_is_known_and_closed(tmp_path):
     assert closed.closed is not None
     assert (closed.before, closed.after) == (ticket.before, ticket.after)
     shift.workspace.close()
+
+
+def test_a_fault_that_outlives_a_restart_is_not_learned_as_healthy(tmp_path):
+    shift = SimShift(tmp_path / "w")
+    shift.call = shift.told.append  # nobody is sent
+    shift.observer = shift.observed_by(shift.call)
+    shift.work(FAULT + 14)
+    (ticket,) = shift.workspace.catalogue.tickets.list(open_only=True)
+    shift.observer = shift.observed_by(shift.call)
+    before = len(shift.frames)
+    shift.work(45)
+    assert shift.workspace.catalogue.tickets.list(open_only=True) == [ticket]
+    since = list(shift.frames)[before:]
+    assert shift.workspace.catalogue.observations.quarantined(since) == set(since)
+    assert not shift.observer.watches("m-1"), "its model learned nothing of the faulty frames"
+    shift.fleet.mend(ticket.robot, ticket.cause)
+    shift.work(REPAIR + 30)
+    (closed,) = shift.workspace.catalogue.tickets.list()
+    assert closed.closed is not None
+    learned = shift.workspace.catalogue.audit.list(action="camera.learned")
+    assert len(learned) == 2, "it is learned anew once it is mended"
+    faulty = {id for id, (_, faulty) in shift.frames.items() if faulty}
+    assert not faulty & set(learned[-1].detail["pictures"])
+    shift.workspace.close()
