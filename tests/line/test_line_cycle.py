@@ -14,6 +14,7 @@ from januscl.core import (
     Conflict,
     Instances,
     JobFailed,
+    Label,
     NoveltyState,
     Ticket,
     masks_of,
@@ -111,12 +112,15 @@ def test_every_step_of_a_cycle_is_in_the_audit_log(good):
     assert told == [
         "novelty.labelling",
         "labelled",
+        "slice.kept",
         "novelty.in_deck",
         "deck.built",
         "trained",
         "gate.pass",
         "novelty.in_release",
+        "champion.changed",
         "novelty.closed",
+        "slice.frozen",
     ]
 
 
@@ -206,6 +210,64 @@ def test_a_cycle_without_any_label_says_so_and_learns_nothing(tmp_path, untraine
     assert len(shift.catalogue.label_tasks.pending(novelty.id)) == 12
     assert len(shift.catalogue.decks.list()) == 1
     assert shift.line.champion == shift.champion.id
+    assert shift.line.ready() == [], "no more is asked for while its tasks wait"
+    tasks = shift.catalogue.label_tasks.pending(novelty.id)
+    given = [Label(t.observation, shift.person.truth[t.observation], "late", START) for t in tasks]
+    assert shift.line.answer(given[:11]) == 11
+    assert shift.line.ready() == [], "one is still to come"
+    nobody = replace(given[11], observation="another")
+    wrong = replace(given[11], truth=replace(given[11].truth, labels=given[11].truth.labels + 70))
+    assert shift.line.answer([nobody, wrong, given[11]]) == 1
+    reasons = [row.reason for row in shift.catalogue.rejects.list()]
+    assert reasons[0] == "nobody asked for it"
+    assert len(reasons) == 2
+    shift.person.annotate = None
+    (ready,) = shift.line.ready()
+    outcome = shift.line.learn(ready)
+    assert (outcome.novelty.id, outcome.novelty.name) == (novelty.id, "triangle")
+    assert outcome.labels == 12
+    learned = {item.id for item in outcome.deck.items if item.source == novelty.id}
+    assert len(learned) == 8
+    assert learned < {task.observation for task in tasks}
+    assert shift.line.ready() == [], "each label is used once"
+    shift.close()
+
+
+def test_a_name_is_not_given_by_labels_of_which_none_could_be_used(tmp_path, untrained):
+    shift = Shift(tmp_path / "w", untrained)
+
+    def opens(tasks):
+        for robot in ("a", "b"):
+            ticket = Ticket(
+                f"t-{robot}", f"camera-{robot}", f"robot-{robot}", "defocus", START, START
+            )
+            shift.catalogue.tickets.put(replace(ticket, closed=shift.now))
+
+    shift.person.before = opens
+    shift.triangles_arrive(16)
+    (novelty,) = shift.line.ready()
+    with pytest.raises(Conflict, match="nothing to learn from"):
+        shift.line.learn(novelty)
+    kept = shift.catalogue.novelties.get(novelty.id)
+    assert (kept.name, kept.kind) == (novelty.name, None)
+    assert shift.line.ready() == []
+    shift.close()
+
+
+def test_a_refused_try_leaves_one_open_slice_which_the_next_try_goes_on_from(tmp_path, untrained):
+    shift = Shift(tmp_path / "w", untrained)
+    novelty, frames, labels = labelled(shift)
+    cycle = shift.line.cycle
+    _, first = cycle.split(novelty, frames[:6], labels[:6])
+    assert cycle.freeze(novelty, first).items == first
+    _, second = cycle.split(novelty, frames, labels)
+    part = cycle.freeze(novelty, second)
+    assert {item.id for item in first} <= {item.id for item in part.items}
+    mine = [p for p in shift.catalogue.slices.list() if p.novelty == novelty.id]
+    assert mine == [part]
+    assert part not in shift.catalogue.slices.list(frozen_only=True)
+    other = cycle.judge(shift.champion, shift.champion.id, None)
+    assert {score.slice for score in other.slices} == {"base"}, "no one else is held to it"
     shift.close()
 
 

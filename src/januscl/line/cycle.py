@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from januscl.annotate import make_task, validate_label
+from januscl.annotate import make_task
 from januscl.core import (
     Annotator,
     Answer,
@@ -29,8 +29,8 @@ from januscl.core import (
     Taxonomy,
     Verdict,
 )
-from januscl.core.wire import instances_to_json
 from januscl.decks import Recipe, build_deck, check_disjoint, choose_replay, freeze_slice
+from januscl.line.answers import Answers, receive
 from januscl.line.judging import Judge
 from januscl.line.keeping import keep_labelled, load_labelled
 from januscl.line.policy import Policy
@@ -60,7 +60,13 @@ class World:
 
 
 class Ledger(Protocol):
-    """What a cycle asks of those who keep the novelties and what was collected of them."""
+    """What a cycle asks of those who keep the novelties and what was collected of them.
+
+    Attributes:
+        answers: Which labels came, and which are still to come.
+    """
+
+    answers: Answers
 
     def left(self, novelty: str) -> int:
         """Return how many more labels a novelty may cost."""
@@ -74,8 +80,10 @@ class Ledger(Protocol):
     def christen(self, novelty: str, labels: Sequence[Label], taxonomy: Taxonomy) -> Novelty:
         """Give a novelty the name that its labels brought."""
 
-    def move(self, novelty: str, state: NoveltyState, at: datetime) -> Novelty:
-        """Move a novelty on its way."""
+    def move(
+        self, novelty: str, state: NoveltyState, at: datetime, champion: str | None = None
+    ) -> Novelty:
+        """Move a novelty on its way; a model may become champion by the same transaction."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,7 @@ class CycleReport:
         labels: Frames that were labelled for it.
         deck, challenger: What was built, and what was trained on it.
         champion: Id of the model that it was compared with.
-        slice: Name of the slice that the novelty left behind.
+        slice: Name of the slice that the novelty leaves behind once it is closed.
         verdict: The gate's.
         release: The challenger's way; None where the gate held it back, or there is no fleet.
     """
@@ -149,12 +157,15 @@ class Cycle:
             Conflict: Nothing that was collected of the novelty could be labelled.
             JobFailed: The training ended in an error.
         """
-        frames = self._ledger.choose(novelty.id, self._ledger.left(novelty.id))
-        labels = self.label(novelty, frames)
-        novelty = self._ledger.christen(novelty.id, labels, self._taxonomy)
+        frames, came = self.gather(novelty)
+        labels = self.label(novelty, frames, came)
+        frames = [*self._frames(came), *frames]
         learned, kept_back = self.split(novelty, frames, labels)
         if not learned or not any(self._shows_something(item) for item in kept_back):
             raise self._too_few(novelty)
+        used = {item.id for item in (*learned, *kept_back)}
+        told = [label for label in labels if label.observation in used]
+        novelty = self._ledger.christen(novelty.id, told, self._taxonomy)
         part = self.freeze(novelty, kept_back)
         deck = self.build(novelty, learned)
         challenger = self.train(deck, steps=steps)
@@ -166,34 +177,47 @@ class Cycle:
                 break
             challenger = self.temper(trained, champion, share)
             verdict = self.judge(challenger, champion, part.name)
+        self._catalogue.label_tasks.use(novelty.id, used)
         release = self.release(challenger, champion, novelty, verdict)
-        closed = self.conclude(novelty, verdict, release)
+        closed = self.conclude(novelty, challenger, verdict, release)
         return CycleReport(
             closed, len(labels), deck, challenger, champion, part.name, verdict, release
         )
 
-    def label(self, novelty: Novelty, frames: Sequence[Observation]) -> list[Label]:
-        """Have the frames labelled; what comes back wrong is rejected with its reason."""
+    def gather(self, novelty: Novelty) -> tuple[list[Observation], list[Label]]:
+        """Return the frames to ask labels of, and the labels that came since they were asked for.
+
+        Nothing more is asked for while those that came suffice. What was asked for before and is
+        still to come is asked for again, under the same task.
+        """
+        answers = self._ledger.answers
+        came = answers.unused(novelty.id)
+        if answers.suffice(novelty.id):
+            return [], came
+        again = [self._workspace.observation(id) for id in answers.open(novelty.id)]
+        fresh = self._ledger.choose(novelty.id, self._ledger.left(novelty.id))
+        return [*again, *fresh], came
+
+    def _frames(self, labels: Sequence[Label]) -> list[Observation]:
+        return [self._workspace.observation(label.observation) for label in labels]
+
+    def label(
+        self, novelty: Novelty, frames: Sequence[Observation], came: Sequence[Label] = ()
+    ) -> list[Label]:
+        """Have the frames labelled; what comes back wrong is rejected with its reason.
+
+        Returns:
+            The labels that came before, and those that came now.
+        """
         self._ledger.move(novelty.id, NoveltyState.LABELLING, self._world.clock())
         tasks = {frame.id: make_task(frame, novelty.id) for frame in frames}
         for asked in tasks.values():
             self._catalogue.label_tasks.add(asked, self._workspace.put_image(asked.image))
-        labels = []
-        for label in self._annotator.annotate(list(tasks.values())):
-            task = tasks.get(label.observation)
-            if task is None:
-                self._catalogue.rejects.add(f"label of {label.observation}", "nobody asked for it")
-                continue
-            try:
-                validate_label(label, task.image.shape[:2], self._taxonomy)
-            except ValueError as error:
-                self._catalogue.rejects.add(f"label of {label.observation}", str(error))
-                continue
-            digest = self._workspace.put_json(instances_to_json(label.truth))
-            with self._catalogue.transaction() as tx:
-                tx.labels.add(label, digest)
-                tx.label_tasks.done(task.id)
-            labels.append(label)
+        given = self._annotator.annotate(list(tasks.values())) if tasks else []
+        fits = receive(self._workspace, given, self._taxonomy, self._world.clock())
+        # A second label of a frame supersedes the first.
+        fresh = {label.observation: label for label in fits if label.observation in tasks}
+        labels = [*came, *fresh.values()]
         if not labels:
             self._ledger.move(novelty.id, NoveltyState.COLLECTING, self._world.clock())
             raise Conflict(
@@ -201,6 +225,13 @@ class Cycle:
             )
         self._record("labelled", novelty.id, {"asked": len(tasks), "labels": len(labels)})
         return labels
+
+    def answer(self, labels: Sequence[Label]) -> int:
+        """Take labels that come after their cycle; return how many fit their tasks.
+
+        The others become rejects with their reasons. See `Line.answer`.
+        """
+        return len(receive(self._workspace, labels, self._taxonomy, self._world.clock()))
 
     def split(
         self, novelty: Novelty, frames: Sequence[Observation], labels: Sequence[Label]
@@ -212,7 +243,10 @@ class Cycle:
         if barred:
             self._record("quarantined", novelty.id, {"frames": sorted(barred)})
         labelled = [frame for frame in frames if frame.id in truth.keys() - barred]
-        back = self._ledger.judging(labelled)
+        # What judged once never teaches.
+        before = self._catalogue.slices.open_of(novelty.id)
+        judged = {item.id for item in before.items} if before else set()
+        back = self._ledger.judging(labelled) | judged
         items = keep_labelled(
             self._workspace,
             (LabelledFrame(f.id, f.frame.image, truth[f.id]) for f in labelled),
@@ -228,6 +262,7 @@ class Cycle:
 
     def _too_few(self, novelty: Novelty) -> Conflict:
         """Return the error for labels of which none can teach, or none can judge."""
+        self._ledger.answers.too_few(novelty.id)
         self._ledger.move(novelty.id, NoveltyState.COLLECTING, self._world.clock())
         return Conflict(
             f"novelty {novelty.name}: its labels leave nothing to learn from, or no package to "
@@ -235,14 +270,22 @@ class Cycle:
         )
 
     def freeze(self, novelty: Novelty, items: Sequence[DeckItem]) -> Slice:
-        """Freeze the slice that this novelty leaves behind for ever."""
+        """Keep the slice that this novelty leaves behind, open until the novelty is closed.
+
+        It goes on from the slice of a try that was refused, if there was one.
+        """
         taken = {part.name for part in self._catalogue.slices.list()}
+        before = self._catalogue.slices.open_of(novelty.id)
         name, number = novelty.name, 1
-        while name in taken:
+        while before is None and name in taken:
             number += 1
             name = f"{novelty.name} {number}"
-        part = freeze_slice(name, items, novelty.id)
-        self._catalogue.slices.put(part)
+        known = {item.id: item for item in (*(before.items if before else ()), *items)}
+        part = freeze_slice(before.name if before else name, list(known.values()), novelty.id)
+        with self._catalogue.transaction() as tx:
+            tx.slices.put(part, open=True)
+            detail = {"slice": part.name, "frames": len(part.items)}
+            tx.audit.record("line", "slice.kept", novelty.id, detail, self._world.clock())
         return part
 
     def build(self, novelty: Novelty, learned: Sequence[DeckItem]) -> Deck:
@@ -309,20 +352,23 @@ class Cycle:
     def temper(self, challenger: ModelVersion, champion: str, share: float) -> ModelVersion:
         """Make a challenger that gives up some of what is new to keep more of what is old."""
         model = self._judge.shelf.load(challenger.id)
-        return self._judge.shelf.add(
+        tempered = self._judge.shelf.add(
             model.towards(self._judge.shelf.load(champion), share),
             self._world.clock(),
             parent=champion,
             deck=challenger.deck,
             card={**challenger.card, "tempered": share, "tempered_from": challenger.id},
         )
+        self._record("tempered", tempered.id, {"share": share, "from": challenger.id})
+        return tempered
 
     def judge(self, challenger: ModelVersion, champion: str, target: str | None) -> Verdict:
-        """Ask the gate; its verdict on every slice of history is kept."""
+        """Ask the gate; its verdict on every frozen slice, and on the target, is kept."""
+        frozen = {part.name for part in self._catalogue.slices.list(frozen_only=True)}
         verdict = self._judge.verdict(
             challenger.id,
             champion,
-            self._catalogue.slices.list(),
+            [p for p in self._catalogue.slices.list() if p.name in frozen or p.name == target],
             target,
             self._policy.learning.seed,
             _CONFIDENCE,
@@ -339,15 +385,24 @@ class Cycle:
             return None
         self._ledger.move(novelty.id, NoveltyState.IN_RELEASE, self._world.clock())
         if self._world.release is None:
-            self._catalogue.aliases.set("champion", challenger.id)
             return None
         return self._world.release(challenger, champion, novelty.id)
 
-    def conclude(self, novelty: Novelty, verdict: Verdict, release: Release | None) -> Novelty:
-        """Close the novelty when its model runs everywhere; else it waits for more labels."""
+    def conclude(
+        self,
+        novelty: Novelty,
+        challenger: ModelVersion,
+        verdict: Verdict,
+        release: Release | None,
+    ) -> Novelty:
+        """Close the novelty when its model runs everywhere; else it waits for more labels.
+
+        Where there is no fleet, the challenger becomes champion by the same transaction.
+        """
         runs = release.stage is Stage.DONE if release else verdict.answer is Answer.PASS
         state = NoveltyState.CLOSED if runs else NoveltyState.COLLECTING
-        return self._ledger.move(novelty.id, state, self._world.clock())
+        crowned = challenger.id if runs and release is None else None
+        return self._ledger.move(novelty.id, state, self._world.clock(), crowned)
 
     def _grown(self, named: set[int]) -> Taxonomy:
         """Return the champion's taxonomy with those kinds that the labels name beside it."""

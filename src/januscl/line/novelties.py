@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from januscl.core import (
     Campaign,
+    Conflict,
     Event,
     EventKind,
+    Image,
     Instances,
     Label,
     Novelty,
@@ -22,14 +24,18 @@ from januscl.core import (
     mask_iou,
     new_id,
 )
+from januscl.line.answers import Answers
 from januscl.line.moments import hold_back
+from januscl.line.moving import interrupted, keep_move
 from januscl.line.policy import Collecting
+from januscl.line.recalling import recall, recall_pool, seen_again, strangeness
 from januscl.store import Workspace
 from januscl.triage import Candidate, NoveltyDesk, Sighting, choose_frames
 
 _LOOK_EVERY = 20
 _SAME = 0.5
 _SURE = 0.3
+_ATTEMPTS = 20_000
 _VOTES = 3
 """Labelled instances of one kind that make two novelties one."""
 
@@ -37,18 +43,30 @@ _VOTES = 3
 class NoveltyLedger:
     """Keeps the desk's novelties in the catalogue and opens campaigns for those worth one.
 
+    All that decides anything is in the catalogue: once it is known what known kinds look like, the
+    novelties go on under the same ids, with their members, their costs and what they may still
+    cost in labels. A label counts against a novelty from when it is asked for.
+
     Args:
         workspace: Where novelties, members and campaigns are kept.
         policy: What a novelty may cost.
         picks_a_day: Attempts a day in the whole fleet; 0 where nothing is picked.
         seed: Of the random share of a campaign.
+        predict: Returns what a model, by its id, sees in a picture; without it, what another model
+            saw before a restart counts, but attracts nothing.
 
     Attributes:
+        answers: Which labels of its novelties came, and which are still to come.
         taken: Ids of the observations that were taken to be labelled; none is asked for twice.
     """
 
     def __init__(
-        self, workspace: Workspace, policy: Collecting, picks_a_day: float, seed: int = 0
+        self,
+        workspace: Workspace,
+        policy: Collecting,
+        picks_a_day: float,
+        seed: int = 0,
+        predict: Callable[[str, Image], Instances] | None = None,
     ) -> None:
         self._workspace, self._catalogue = workspace, workspace.catalogue
         self._policy, self._seed = policy, seed
@@ -56,19 +74,48 @@ class NoveltyLedger:
         self._known: dict[str, NDArray[np.floating]] = {}
         self._first: NoveltyDesk | None = None
         self._strangeness: dict[str, float] = {}
-        self._spent: Counter[str] = Counter()
+        self._predict = predict
         self._reports = 0
-        self.taken: set[str] = set()
+        asked = self._catalogue.label_tasks.asked()
+        self._asked = Counter(task.novelty for task in asked)
+        self.answers = Answers(workspace, max(1, min(policy.least, policy.frames)))
+        self.taken: set[str] = {task.observation for task in asked}
 
     def know(self, model: str, ordinary: NDArray[np.floating]) -> None:
         """Take the embeddings ``(M, D)`` of known kinds as a model sees them."""
         self._known[model] = ordinary
         if self._first is None:
             self._first = NoveltyDesk(ordinary, self._picks_a_day)
+            self._restore(model)
+
+    def _restore(self, model: str) -> None:
+        """Go on with what the catalogue holds."""
+
+        def see(observation: Observation) -> Instances:
+            if self._predict is None:
+                return observation.instances.only(np.zeros(0, np.int64))
+            return self._predict(model, observation.frame.image)
+
+        kept = recall(self._workspace, model, see)
+        known = {key for one in kept for key in one.keys}
+        self._desk.restore(kept, recall_pool(self._workspace, model, known))
+        self._strangeness |= strangeness(self._workspace)
+        for observation, pick in self._catalogue.observations.picks(_ATTEMPTS):
+            self._desk.tell(observation, pick.instance, pick.outcome.failed, pick.at)
+        self._desk.rank()
+        for one in kept:
+            state = interrupted(self._workspace, one.novelty)
+            if state is not None:
+                at = self._catalogue.audit.list(subject=one.novelty.id)[-1].at
+                self.move(one.novelty.id, state, at)
 
     @property
     def _desk(self) -> NoveltyDesk:
-        assert self._first is not None, "events come once known kinds were learned"
+        if self._first is None:
+            raise Conflict(
+                "the novelties wait until it is known what known kinds look like to the champion; "
+                "call Line.know first, or let the fleet work on"
+            )
         return self._first
 
     def take(self, observation: Observation, event: Event | None) -> None:
@@ -116,18 +163,27 @@ class NoveltyLedger:
     def ready(self) -> list[Novelty]:
         """Return the novelties whose campaign has its frames, the costliest first.
 
-        A campaign that has waited long enough makes do with fewer.
+        A campaign that has waited long enough makes do with fewer. Labels that came after their
+        cycle make a novelty ready as well.
         """
         return [
             novelty
             for novelty in self.collecting()
-            if self.left(novelty.id) >= min(self._policy.least, self._policy.frames)
-            and self.waiting(novelty.id) >= min(self._enough(novelty), self.left(novelty.id))
+            if self.answers.suffice(novelty.id) or self._has_frames(novelty)
         ]
 
+    def _has_frames(self, novelty: Novelty) -> bool:
+        left = self.left(novelty.id)
+        if left < min(self._policy.least, self._policy.frames):
+            return False
+        return self.waiting(novelty.id) >= min(self._enough(novelty), left)
+
     def left(self, novelty: str) -> int:
-        """Return how many more labels a novelty may cost, over all its campaigns."""
-        return self._policy.frames - self._spent[novelty]
+        """Return how many more labels a novelty may cost, over all its campaigns.
+
+        Labels that came and those that are still to come are spent alike.
+        """
+        return self._policy.frames - self._asked[novelty]
 
     def _enough(self, novelty: Novelty) -> int:
         """Return how many frames a campaign needs: its quota, and fewer once it has waited."""
@@ -137,16 +193,19 @@ class NoveltyLedger:
         return min(self._policy.least, quota) if waited else quota
 
     def _end_campaign(self, novelty: Novelty, at: datetime) -> Novelty:
-        """Give up a campaign that has expired: what comes so seldom costs too little."""
+        """Give up a campaign that has expired: what comes so seldom costs too little.
+
+        Not while labels are still to come or to be used: people take their time.
+        """
         expires = self._catalogue.campaigns.list(novelty.id)[-1].expires
-        if at < expires or novelty.state is not NoveltyState.COLLECTING:
+        if at < expires or self.answers.open(novelty.id) or self.answers.suffice(novelty.id):
             return novelty
         return self.move(novelty.id, NoveltyState.DISMISSED, at)
 
     def collecting(self) -> list[Novelty]:
         """Return the novelties with an open campaign, the costliest first."""
-        ranked = () if self._first is None else self._first.rank()
-        return [novelty for novelty in ranked if novelty.state is NoveltyState.COLLECTING]
+        desk = self._first
+        return [] if desk is None else list(desk.in_state(NoveltyState.COLLECTING))
 
     def hungry(self) -> bool:
         """Say whether a novelty collects frames that it may still have labelled."""
@@ -168,23 +227,32 @@ class NoveltyLedger:
             rest = [c.observation for c in candidates if c.observation not in set(chosen)]
             chosen += rest[: quota - len(chosen)]
         self.taken |= set(chosen)
-        self._spent[novelty] += len(chosen)
-        members = [(s.observation, s.instance) for s in self._desk.members(novelty)]
-        self._catalogue.novelties.assign(novelty, members)
+        self._asked[novelty] += len(chosen)
         for campaign in self._catalogue.campaigns.list(novelty)[-1:]:
-            self._catalogue.campaigns.put(replace(campaign, frames=tuple(chosen)))
+            frames = (*campaign.frames, *chosen)
+            self._catalogue.campaigns.put(replace(campaign, frames=frames))
         return [self._workspace.observation(id) for id in chosen]
 
     def judging(self, frames: Sequence[Observation]) -> set[str]:
         """Return the ids of the frames that judge: whole moments of a novelty, never a part."""
         return hold_back(frames, self._policy.held_back)
 
-    def move(self, novelty: str, state: NoveltyState, at: datetime) -> Novelty:
-        """Move a novelty on its way, with a row in the audit log."""
+    def move(
+        self, novelty: str, state: NoveltyState, at: datetime, champion: str | None = None
+    ) -> Novelty:
+        """Move a novelty on its way, with a row in the audit log; see `keep_move`.
+
+        Args:
+            novelty: Its id.
+            state: Where to.
+            at: When.
+            champion: Id of the model that becomes champion by the same transaction.
+
+        Raises:
+            Conflict: The way does not lead there, or no novelties are known yet.
+        """
         moved = self._desk.move(novelty, state)
-        with self._catalogue.transaction() as tx:
-            tx.novelties.put(moved)
-            tx.audit.record("line", f"novelty.{state}", novelty, {"name": moved.name}, at)
+        keep_move(self._workspace, moved, at, champion)
         return moved
 
     def christen(self, novelty: str, labels: Sequence[Label], taxonomy: Taxonomy) -> Novelty:
@@ -200,8 +268,8 @@ class NoveltyLedger:
         kind = taxonomy.kind(votes.most_common(1)[0][0])
         named = self._desk.name(novelty, kind.name, kind.id)
         self._catalogue.novelties.put(named)
-        for other in self._desk.rank():
-            if other.id != novelty and other.state in (NoveltyState.NEW, NoveltyState.COLLECTING):
+        for other in self._desk.in_state(NoveltyState.NEW, NoveltyState.COLLECTING):
+            if other.id != novelty:
                 votes = self._votes(other.id, truth)
                 if votes[kind.id] >= max(_VOTES, votes.total() / 2):
                     self._merge(novelty, other.id)
@@ -225,6 +293,8 @@ class NoveltyLedger:
         with self._catalogue.transaction() as tx:
             tx.novelties.put(kept)
             tx.novelties.put(gone)
+            for id, keys in self._desk.joined().items():
+                tx.novelties.assign(id, keys)
             tx.audit.record(
                 "triage", "novelty.merged", other, {"into": novelty, "name": kept.name},
                 kept.last_seen,
@@ -241,7 +311,7 @@ class NoveltyLedger:
             most: Frames of each novelty that are looked at again.
         """
         frames: dict[str, Observation] = {}
-        for novelty in self._desk.rank():
+        for novelty in self._desk.in_state(*NoveltyState):
             for sighting in self._desk.members(novelty.id)[-most:]:
                 if sighting.observation not in frames:
                     kept = self._workspace.observation(sighting.observation)
@@ -250,13 +320,11 @@ class NoveltyLedger:
         def again(keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int], NDArray[np.floating]]:
             found: dict[tuple[str, int], NDArray[np.floating]] = {}
             for observation, row in keys:
-                if observation not in frames:
-                    continue
-                seen = frames[observation].instances
-                before = self._catalogue.observations.get(observation).instances
-                overlap = mask_iou([before.masks[row]], seen.masks)[0]
-                if seen.embeddings is not None and overlap.size and overlap.max() >= _SAME:
-                    found[observation, row] = seen.embeddings[int(overlap.argmax())]
+                if observation in frames:
+                    before = self._catalogue.observations.get(observation).instances
+                    again = seen_again(before, [row], frames[observation].instances)
+                    if row in again:
+                        found[observation, row] = again[row]
             return found
 
         self._desk.rebase(self._known[model], again)
@@ -275,15 +343,29 @@ class NoveltyLedger:
                 for row in rows
             ]
         )
-        for novelty in changed:
-            with self._catalogue.transaction() as tx:
-                tx.novelties.put(novelty)
-                tx.audit.record(
-                    "triage", f"novelty.{novelty.state}", novelty.id, {"name": novelty.name},
-                    frame.at,
-                )  # fmt: skip
+        joined = self._desk.joined()
+        if joined:
+            self._keep_joined(joined, changed, frame.at)
         if changed:
             self.look(frame.at)
+
+    def _keep_joined(
+        self,
+        joined: Mapping[str, Sequence[tuple[str, int]]],
+        changed: Sequence[Novelty],
+        at: datetime,
+    ) -> None:
+        """Keep which instances joined which novelty, and the novelties that are new or back."""
+        with self._catalogue.transaction() as tx:
+            for novelty in changed:
+                tx.novelties.put(novelty)
+                tx.audit.record(
+                    "triage", f"novelty.{novelty.state}", novelty.id, {"name": novelty.name}, at
+                )
+            for id, keys in joined.items():
+                if all(id != novelty.id for novelty in changed):
+                    tx.novelties.put(self._desk.peek(id))
+                tx.novelties.assign(id, keys)
 
     def _open_campaign(self, novelty: Novelty, at: datetime) -> None:
         entropy = sha256(f"campaign {novelty.id} {at.isoformat()}".encode()).digest()[:10]

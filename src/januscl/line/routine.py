@@ -18,12 +18,15 @@ from januscl.core import (
     Taxonomy,
     new_id,
 )
+from januscl.line.answers import Answers
 from januscl.line.moments import Moments
+from januscl.line.moving import interrupted, keep_move
 from januscl.line.novelties import NoveltyLedger
 from januscl.line.policy import Collecting
 from januscl.store import Workspace
-from januscl.triage import Candidate, DoubtDesk, doubt_of, doubts_of, place_of
+from januscl.triage import Candidate, DoubtDesk, doubt_of, doubts_of, moved, place_of
 
+_NAME = "routine-"
 _ENDED = (NoveltyState.CLOSED, NoveltyState.DISMISSED)
 
 
@@ -45,7 +48,11 @@ class RoutineLedger:
         novelties: They come first; what they took is not asked for twice.
         seed: Of the chance sample.
 
+    Records and campaigns are taken from the catalogue, so that they outlive the process; which
+    frames left the model in doubt does not, and a campaign looks through frames anew.
+
     Attributes:
+        answers: Which labels of its records came, and which are still to come.
         kept: Ids of the observations whose pixels were kept for a routine campaign alone.
     """
 
@@ -54,12 +61,12 @@ class RoutineLedger:
     ) -> None:
         self._workspace, self._catalogue = workspace, workspace.catalogue
         self._policy, self._novelties, self._seed = policy, novelties, seed
-        self._records: dict[str, Novelty] = {}
-        self._campaign: Campaign | None = None
+        self._records = {record.id: record for record in _records(workspace)}
+        self._campaign = self._unfinished()
+        self.answers = Answers(workspace, max(1, policy.routine_frames // 2))
         self._moments: dict[str, Moments] = {}
         self._desk = self._new_desk()
         self._model, self._last = "", datetime.min
-        self._judging: set[str] = set()
         self.kept: set[str] = set()
 
     def take(self, observation: Observation, event: Event | None) -> None:
@@ -96,9 +103,10 @@ class RoutineLedger:
 
     def ready(self) -> list[Novelty]:
         """Return the record of the campaign that has looked through its frames, if there is one."""
+        answered = [n for n in self.collecting() if self.answers.suffice(n.id)]
         campaign = self._campaign
-        if campaign is None or self._novelties.hungry():
-            return []
+        if answered or campaign is None or self._novelties.hungry():
+            return answered
         due = self._desk.seen >= self._policy.routine_every or self._last >= campaign.expires
         return self.collecting() if due and 2 * self.waiting() >= campaign.quota else []
 
@@ -110,8 +118,8 @@ class RoutineLedger:
         return len(teaching) + len(judging) if teaching and judging else 0
 
     def left(self, novelty: str) -> int:
-        """Return how many labels the next round may cost."""
-        return self._policy.routine_frames
+        """Return how many labels the next round may cost, those still to come counted."""
+        return max(0, self._policy.routine_frames - len(self.answers.open(novelty)))
 
     def choose(self, novelty: str, quota: int) -> list[Observation]:
         """Return the frames to be labelled, pixels included, and mark them taken.
@@ -120,33 +128,44 @@ class RoutineLedger:
             novelty: Id of the campaign's record.
             quota: Frames at most.
         """
-        assert self._campaign is not None, "a campaign that is ready looked through frames"
+        if self._campaign is None or quota <= 0:
+            return []
         teaching, judging = self._desk.choose(self._barred())
         judging = judging[:quota]
         chosen = [*teaching[: quota - len(judging)], *judging]
-        self._judging = set(judging)
         self._novelties.taken |= set(chosen)
         frames = [self._workspace.observation(id) for id in chosen]
-        self._show(novelty, [frame for frame in frames if frame.id not in self._judging])
+        self._show(novelty, [frame for frame in frames if frame.id not in set(judging)])
         self._catalogue.campaigns.put(replace(self._campaign, frames=tuple(chosen)))
         self._campaign = None
         return frames
 
     def judging(self, frames: Sequence[Observation]) -> set[str]:
         """Return the ids of those frames that were drawn by chance, to judge."""
-        return {frame.id for frame in frames} & self._judging
+        drawn, taught = set[str](), set[str]()
+        for record in self._records:
+            taught |= {id for id, _ in self._catalogue.novelties.members(record)}
+            for campaign in self._catalogue.campaigns.list(record):
+                drawn |= set(campaign.frames)
+        return {frame.id for frame in frames} & (drawn - taught)
 
     def christen(self, novelty: str, labels: Sequence[Label], taxonomy: Taxonomy) -> Novelty:
         """Return the record as it is: what labels show of an ordinary day has no name."""
         return self._records[novelty]
 
-    def move(self, novelty: str, state: NoveltyState, at: datetime) -> Novelty:
-        """Move the record on its way, with a row in the audit log."""
-        moved = self._records[novelty] = replace(self._records[novelty], state=state)
-        with self._catalogue.transaction() as tx:
-            tx.novelties.put(moved)
-            tx.audit.record("line", f"novelty.{state}", novelty, {"name": moved.name}, at)
-        return moved
+    def move(
+        self, novelty: str, state: NoveltyState, at: datetime, champion: str | None = None
+    ) -> Novelty:
+        """Move the record on its way, with a row in the audit log; see `NoveltyLedger.move`."""
+        record = moved(self._records[novelty], state)
+        keep_move(self._workspace, record, at, champion)
+        self._records[novelty] = record
+        return record
+
+    def _unfinished(self) -> Campaign | None:
+        """Return the campaign that looked through frames when the process ended, if one did."""
+        campaigns = [c for n in self.collecting() for c in self._catalogue.campaigns.list(n.id)]
+        return campaigns[-1] if campaigns and not campaigns[-1].frames else None
 
     def _under_way(self) -> bool:
         """Say whether what was asked for is being labelled or learned."""
@@ -184,10 +203,10 @@ class RoutineLedger:
     def _open_record(self, at: datetime) -> Novelty:
         entropy = sha256(f"routine {at.isoformat()}".encode()).digest()[:10]
         taken = {novelty.name for novelty in self._catalogue.novelties.list()}
-        number = next(k for k in range(1, len(taken) + 2) if f"routine-{k}" not in taken)
+        number = next(k for k in range(1, len(taken) + 2) if f"{_NAME}{k}" not in taken)
         record = Novelty(
             id=new_id(at, entropy),
-            name=f"routine-{number}",
+            name=f"{_NAME}{number}",
             state=NoveltyState.COLLECTING,
             first_seen=at,
             last_seen=at,
@@ -195,8 +214,9 @@ class RoutineLedger:
             robots=(),
             cost=Cost(0, 0, 0),
         )
+        keep_move(self._workspace, record, at)
         self._records[record.id] = record
-        return self.move(record.id, NoveltyState.COLLECTING, at)
+        return record
 
     def _keep(self, observation: Observation) -> None:
         if self._catalogue.observations.get(observation.id).image is None:
@@ -228,3 +248,18 @@ def _of_a_fault(event: Event | None) -> bool:
     if event is None or event.kind is EventKind.NOVELTY:
         return False
     return event.kind is EventKind.FAULT or event.cause != "failed_pick"
+
+
+def _records(workspace: Workspace) -> list[Novelty]:
+    """Return the records that were kept; triage opened every other novelty, and said so."""
+    opened = {row.subject for row in workspace.catalogue.audit.list(action="novelty.new")}
+    records = []
+    for record in workspace.catalogue.novelties.list():
+        if record.id in opened or not record.name.startswith(_NAME):
+            continue
+        state = interrupted(workspace, record)
+        if state is not None:
+            record = moved(record, state)
+            keep_move(workspace, record, workspace.catalogue.audit.list(subject=record.id)[-1].at)
+        records.append(record)
+    return sorted(records, key=lambda record: (record.first_seen, record.id))

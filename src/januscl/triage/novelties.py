@@ -202,6 +202,10 @@ class NoveltyDesk:
         """
         return replace(self._file(novelty).novelty, cost=self._cost(novelty))
 
+    def peek(self, novelty: str) -> Novelty:
+        """Return a novelty with the cost of the last `rank`, or raise `NotFound`."""
+        return self._file(novelty).novelty
+
     def rank(self) -> tuple[Novelty, ...]:
         """Return all novelties, the costliest first, each with its present cost."""
         for file in self._files.values():
