@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from line_scenes import ALL, CELLS, EVERY, START, Person, Shift, known
 
-from januscl.core import Label, NoveltyState, Outcome
+from januscl.core import Conflict, Label, NoveltyState, Outcome
 from januscl.line import Line, World
 from januscl.store import Workspace
 
@@ -56,7 +56,7 @@ def test_labels_are_not_asked_for_again_after_a_restart_and_late_ones_are_used(s
     shift.person.annotate = lambda tasks: []
     shift.triangles_arrive(20)
     (novelty,) = shift.line.ready()
-    with pytest.raises(ValueError, match="its tasks wait"):
+    with pytest.raises(Conflict, match="its tasks wait"):
         shift.line.learn(novelty)
     reopened(shift)
     assert shift.line.ledger.left(novelty.id) == 0
@@ -100,7 +100,7 @@ def test_a_campaign_whose_tasks_wait_for_a_person_is_not_given_up(shift):
     shift.person.annotate = lambda tasks: []
     shift.triangles_arrive(20)
     (novelty,) = shift.line.ready()
-    with pytest.raises(ValueError, match="its tasks wait"):
+    with pytest.raises(Conflict, match="its tasks wait"):
         shift.line.learn(novelty)
     shift.line.ledger.look(shift.now + timedelta(days=30))
     assert shift.catalogue.novelties.get(novelty.id).state is NoveltyState.COLLECTING

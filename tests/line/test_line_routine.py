@@ -72,9 +72,11 @@ def test_a_routine_campaign_goes_the_way_of_a_novelty(good):
         "novelty.collecting",
         "novelty.labelling",
         "labelled",
+        "slice.kept",
         "novelty.in_deck",
         "novelty.in_release",
         "novelty.closed",
+        "slice.frozen",
     ]
 
 
