@@ -156,11 +156,9 @@ def test_who_runs_what_is_not_asked_of_the_catalogue_for_every_frame(line, monke
     assert asked == []
 
 
-def test_a_release_counts_at_once_where_it_is_made_and_soon_elsewhere(line, monkeypatch):
+def test_a_release_counts_at_once_where_it_is_made_and_soon_elsewhere(line, trained, monkeypatch):
     monkeypatch.setattr("januscl.line.standing._RECHECK", 1e6)
-    other = line.shelf.add(
-        CompactModel.new(BASE, input_px=64), START, parent=None, deck=None, card={}
-    )
+    other = line.shelf.add(trained, START, parent=None, deck=None, card={})
     champion = line.champion
     assert line.runs()[STATION] == champion
     release = open_release(other.id, champion, beta_lines=["line-1"], at=START)

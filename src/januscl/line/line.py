@@ -19,7 +19,6 @@ from januscl.core import (
     InvalidInput,
     Label,
     LabelledFrame,
-    LabelTask,
     ModelVersion,
     NotFound,
     Novelty,
@@ -35,29 +34,19 @@ from januscl.line.cycle import Cycle, CycleReport, Ledger, World
 from januscl.line.ending import end_abandoned
 from januscl.line.judging import Judge
 from januscl.line.keeping import load_labelled
-from januscl.line.memory import has_history, remember
+from januscl.line.memory import has_history, latest_ordinary, remember
 from januscl.line.novelties import NoveltyLedger
 from januscl.line.observer import Observer
 from januscl.line.policy import Policy
 from januscl.line.routine import RoutineLedger
 from januscl.line.shelf import Shelf
 from januscl.line.standing import Standing
+from januscl.line.waiting import Waiting
 from januscl.store import Workspace
 from januscl.train import CompactModel, factory_model
 
-_ORDINARY = 60
 _HISTORY = 200
 _ENOUGH = 400
-
-
-class Waiting:
-    """An annotator that answers nothing: its tasks wait for someone who does."""
-
-    name = "nobody"
-
-    def annotate(self, tasks: Sequence[LabelTask]) -> list[Label]:
-        """Return no label."""
-        return []
 
 
 class Line:
@@ -181,9 +170,8 @@ class Line:
         try:
             champion = workspace.catalogue.aliases.list().get("champion")
             first = None if champion else factory_model()
-            known = (
-                first.taxonomy if first else workspace.catalogue.models.get(str(champion)).taxonomy
-            )
+            models = workspace.catalogue.models
+            known = first.taxonomy if first else models.get(str(champion)).taxonomy
             check_taxonomy(taxonomy or known, known, "the champion")
             line = cls(
                 workspace,
@@ -360,7 +348,7 @@ class Line:
                 self.judge.frames(part), self.judge.seen(model, part), strict=True
             )
         ]
-        ordinary = self._ordinary()
+        ordinary = latest_ordinary(self.workspace, self.routine.kept)
         seen = self.shelf.load(model).predict([kept.frame.image for kept in ordinary])
         known += [
             replace(kept, instances=instances, model=model, pick=None)
@@ -380,14 +368,6 @@ class Line:
             Observation(frame.id, Frame(frame.image, "history", "history", at), instances, model)
             for frame, instances in zip(frames, seen, strict=True)
         ]
-
-    def _ordinary(self) -> list[Observation]:
-        """Return the latest observations that were kept by chance, and are no event."""
-        catalogue = self.workspace.catalogue
-        latest = catalogue.observations.ordinary(_ORDINARY + len(self.routine.kept))
-        kept = [id for id in latest if id not in self.routine.kept][:_ORDINARY]
-        barred = catalogue.observations.quarantined(kept)
-        return [self.workspace.observation(id) for id in kept if id not in barred]
 
     def _known_cell(self, robot: str) -> Cell:
         """Return the cell of a robot, or raise `NotFound`."""

@@ -1,15 +1,16 @@
 """The labelled past of a site: what is replayed in training, and what every model is held to."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from januscl.annotate import group_of, validate_label
-from januscl.core import InvalidInput, Label, LabelledFrame, Slice, Taxonomy
+from januscl.core import InvalidInput, Label, LabelledFrame, Observation, Slice, Taxonomy
 from januscl.decks import Recipe, build_deck, freeze_slice
 from januscl.line.keeping import keep_labelled
 from januscl.store import Workspace
 
 SOURCE = "history"
+_ORDINARY = 60
 _JUDGING = 5
 """Of so many pictures one judges."""
 
@@ -52,6 +53,20 @@ def remember(
         detail = {"slice": part.name, "judging": len(part.items), "teaching": len(deck.items)}
         tx.audit.record("line", "history.remembered", deck.id, detail, at)
     return part
+
+
+def latest_ordinary(workspace: Workspace, passed_over: Collection[str]) -> list[Observation]:
+    """Return the latest observations that were kept by chance, and are no event.
+
+    Args:
+        workspace: Holds them.
+        passed_over: Ids of those that were kept for another reason.
+    """
+    observations = workspace.catalogue.observations
+    latest = observations.ordinary(_ORDINARY + len(passed_over))
+    kept = [id for id in latest if id not in passed_over][:_ORDINARY]
+    barred = observations.quarantined(kept)
+    return [workspace.observation(id) for id in kept if id not in barred]
 
 
 def _check_enough(frames: Sequence[LabelledFrame], purpose: str) -> None:
