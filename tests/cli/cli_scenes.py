@@ -14,6 +14,7 @@ from januscl.core import (
     Frame,
     Instances,
     LabelledFrame,
+    LabelTask,
     ModelVersion,
     Novelty,
     NoveltyState,
@@ -119,4 +120,10 @@ def fill(folder):
             )
             catalogue.releases.put(release)
         catalogue.rejects.add("label of x", "wrong size")
+        for k in range(2):
+            task = LabelTask(f"task-{k}", ids[k], "n-0", draw(k).image, seen)
+            catalogue.label_tasks.add(task, workspace.put_image(task.image))
+        catalogue.label_tasks.done("task-1")
+        catalogue.audit.record("line", "deck.built", deck.id, {"new": 4, "frames": 8}, START)
+        catalogue.audit.record("line", "gate.pass", "m-2", {"reasons": ["fine"]}, START)
     return folder

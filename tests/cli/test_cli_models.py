@@ -1,8 +1,10 @@
+import hashlib
 import json
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from typer.testing import CliRunner
 from januscl.annotate import write_coco
 from januscl.cli.main import app
 from januscl.core import Conflict, Instances, InvalidInput, NotFound, Taxonomy
+from januscl.line.shelf import Shelf
+from januscl.store import Workspace
 from januscl.train import CompactModel, Naive, Settings, fit
 
 JANUS = Path(sys.executable).with_name("janus")
@@ -93,8 +97,8 @@ def test_what_was_left_out_of_training_is_told(site, tmp_path):
     result = train_on(tmp_path, site)
     assert result.exit_code == 0, result.output
     assert "Trained on 3 pictures" in result.stdout
-    assert "left out:" in result.stdout
-    assert "2.png" in result.stdout.replace("\n", "")
+    assert "1 left out:" in result.stderr
+    assert "2.png" in result.stderr.replace("\n", "")
 
 
 def train_on(data, site):
@@ -109,6 +113,57 @@ def test_training_goes_on_only_with_the_run_that_was_stopped(site, tmp_path):
     result = train(site, tmp_path / "m.safetensors")
     assert isinstance(result.exception, Conflict)
     assert "belongs to another run" in str(result.exception)
+
+
+def test_a_model_that_is_there_is_replaced_only_when_told_so(site, tmp_path):
+    out = tmp_path / "m.safetensors"
+    out.write_bytes(b"last year's")
+    result = train(site, out)
+    assert isinstance(result.exception, Conflict)
+    assert "m.safetensors exists. Name another file with --out, or replace it with --force" in str(
+        result.exception
+    )
+    assert out.read_bytes() == b"last year's"
+    assert train(site, out, "--force").exit_code == 0
+    assert CompactModel.load(out).taxonomy == KINDS
+
+
+@pytest.fixture
+def kept(site, tmp_path):
+    """A workspace with one model version, and its id."""
+    with Workspace.open(tmp_path / "w") as workspace:
+        model = CompactModel.load(site / "trained.safetensors")
+        version = Shelf(workspace).add(
+            model, datetime(2026, 3, 2, tzinfo=UTC), parent=None, deck=None, card={}
+        )
+        workspace.catalogue.aliases.set("champion", version.id)
+    return tmp_path / "w", version.id
+
+
+def test_a_model_of_a_workspace_is_scored_by_its_id_or_alias(site, kept):
+    folder, id = kept
+    file = json.loads(evaluate(site / "trained.safetensors", site / "set", "--json").stdout)
+    for name in (id, id[:6], "champion"):
+        result = evaluate(name, site / "set", "-w", folder, "--json")
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.stdout)["table"] == file["table"]
+    result = evaluate(id, site / "set", "-w", folder, "--against", "m-nothing")
+    assert "no model begins with 'm-nothing'; `janus models list` shows" in str(result.exception)
+
+
+def test_a_model_of_a_workspace_is_taken_out_as_the_file_that_it_was(site, kept, tmp_path):
+    folder, id = kept
+    out = tmp_path / "new" / "m.safetensors"
+    result = janus("models", "export", "champion", "--out", out, "-w", folder, "--json")
+    assert result.exit_code == 0, result.output
+    facts = json.loads(result.stdout)
+    assert (facts["model"], facts["file"]) == (id, str(out))
+    assert facts["sha256"] == hashlib.sha256(out.read_bytes()).hexdigest()
+    assert out.read_bytes() == (site / "trained.safetensors").read_bytes()
+    again = janus("models", "export", id, "--out", out, "-w", folder)
+    assert isinstance(again.exception, Conflict)
+    told = janus("models", "export", id, "--out", out, "-w", folder, "--force")
+    assert told.stdout.startswith(f"Wrote {id} to ")
 
 
 def test_a_model_is_scored_by_kind_and_in_all(site):
@@ -185,7 +240,6 @@ def test_a_file_that_is_no_model_is_refused(site, tmp_path):
         (("evaluate", "factory", "nowhere"), "nowhere does not exist"),
         (("evaluate", "no-model", "SET"), "model no-model does not exist"),
         (("evaluate", "factory", "SET", "--against", "no-model"), "model no-model does not exist"),
-        (("train",), "expected a COCO set, or --factory, found neither"),
         (("train", "nowhere"), "nowhere does not exist"),
         (("train", "SET", "--history", "nowhere"), "nowhere does not exist"),
         (("train", "SET", "--base", "no-model"), "model no-model does not exist"),

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -6,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import typer
-from cli_scenes import HOSTILE, fill
+from cli_scenes import HOSTILE, START, fill
 from typer.testing import CliRunner
 
 from januscl.cli.main import app, main
-from januscl.cli.output import print_json
-from januscl.core import NoveltyState
+from januscl.cli.output import print_json, short_ids
+from januscl.core import NoveltyState, Stage, new_id
 
 JANUS = Path(sys.executable).with_name("janus")
 LISTS = (
@@ -21,6 +22,10 @@ LISTS = (
     ("novelties",),
     ("deck", "list"),
     ("release", "list"),
+    ("models", "list"),
+    ("rejects",),
+    ("audit",),
+    ("labels",),
 )
 
 
@@ -96,7 +101,9 @@ def test_events_come_newest_first_and_can_be_narrowed(workspace):
     assert [row["kind"] for row in rows] == ["fault", "novelty"]
     assert rows[1]["evidence"] == "4.0 times as far as is usual"
     assert [r["cause"] for r in listed("events", "-w", workspace, "--kind", "fault")] == ["defocus"]
-    assert listed("events", "-w", workspace, "--camera", "camera-z") == []
+    assert len(listed("events", "-w", workspace, "--camera", "camera-a")) == 2
+    error = janus("events", "-w", workspace, "--camera", "camera-z").exception
+    assert str(error) == "there is no camera 'camera-z' in this workspace; there are camera-a"
     assert len(listed("events", "-w", workspace, "--limit", "1")) == 1
 
 
@@ -118,11 +125,14 @@ def test_a_name_that_looks_like_markup_is_printed_as_it_is(workspace):
 def test_a_deck_is_named_by_the_start_of_its_id(workspace):
     _, second = listed("deck", "list", "-w", workspace)
     shown = listed("deck", "show", second["id"][:6], "-w", workspace)
-    assert shown["id"].startswith(second["id"])
-    assert shown["summary"]["sources"] == {"n-0": 4}
+    assert shown["id"] == second["id"]
+    assert len(second["id"]) == 64
+    assert shown["summary"]["sources"] == [{"id": "n-0", "name": HOSTILE, "frames": 4}]
     assert shown["summary"]["instances_of"] == {"box": 4, "disc": 4}
     result = janus("deck", "show", "no-such", "-w", workspace)
-    assert "0 decks begin with 'no-such'" in str(result.exception)
+    assert str(result.exception) == (
+        "no deck begins with 'no-such'; `janus deck list` shows their ids"
+    )
 
 
 def test_a_person_reads_a_deck_as_tables_with_the_novelty_by_its_name(workspace):
@@ -162,6 +172,10 @@ def test_two_decks_differ_by_what_came_and_what_went(workspace):
     change = listed("deck", "diff", a, b, "-w", workspace)
     assert [item["id"] for item in change["added"]] == ["4", "5"]
     assert [item["id"] for item in change["removed"]] == ["0", "1"]
+    assert change["sources"] == [
+        {"id": "history", "name": "history"},
+        {"id": "n-0", "name": HOSTILE},
+    ]
     assert change["seed"] == [0, 1]
     assert change["parent"] == [None, "m-1"]
     same = listed("deck", "diff", a, a, "-w", workspace)
@@ -176,9 +190,100 @@ def test_showing_a_release_that_was_stopped_exits_with_3(workspace):
     assert machine.exit_code == 3
     assert json.loads(machine.stdout)["stage"] == "stopped"
     assert janus("release", "show", "1", "-w", workspace).exit_code == 0
-    assert "2 releases begin with ''" in str(
-        janus("release", "show", "", "-w", workspace).exception
+    assert str(janus("release", "show", "", "-w", workspace).exception) == (
+        "2 releases begin with '', such as 0-release, 1-release; type more of it"
     )
+
+
+def test_rejects_come_newest_first_with_the_whole_reason_for_programs(tmp_path):
+    from januscl.store import Workspace
+
+    with Workspace.open(fill(tmp_path / "w")) as opened:
+        opened.catalogue.rejects.add("frame of robot-a", "it is black " * 30)
+    rows = listed("rejects", "-w", tmp_path / "w")
+    assert [row["thing"] for row in rows] == ["frame of robot-a", "label of x"]
+    assert rows[0]["reason"] == "it is black " * 30
+    assert len(listed("rejects", "-w", tmp_path / "w", "--limit", 1)) == 1
+
+
+def test_the_audit_of_one_thing_is_found_by_the_start_of_its_id(workspace):
+    assert {row["action"] for row in listed("audit", "-w", workspace)} == {
+        "deck.built",
+        "gate.pass",
+    }
+    (row,) = listed("audit", "m-2", "-w", workspace)
+    assert (row["actor"], row["subject"], row["detail"]) == ("line", "m-2", {"reasons": ["fine"]})
+    error = janus("audit", "zzz", "-w", workspace).exception
+    assert str(error) == "no step was taken with anything whose id begins with 'zzz'"
+
+
+def test_only_label_tasks_that_wait_are_listed(workspace):
+    (row,) = listed("labels", "-w", workspace)
+    assert (row["id"], row["novelty"], row["for"], row["proposals"]) == (
+        "task-0",
+        "n-0",
+        HOSTILE,
+        2,
+    )
+
+
+@pytest.mark.parametrize("command", LISTS, ids=" ".join)
+def test_every_table_fits_a_terminal_of_80_columns_without_a_broken_word(command, tmp_path):
+    from januscl.store import Workspace
+
+    with Workspace.open(fill(tmp_path / "w")) as opened:
+        catalogue = opened.catalogue
+        (novelty, *_) = catalogue.novelties.list()
+        catalogue.novelties.put(
+            replace(novelty, name="holiday box with art", robots=("a-1", "b-2"))
+        )
+        release = replace(catalogue.releases.list()[0], id=new_id(START), stage=Stage.ROLLED_BACK)
+        catalogue.releases.put(release)
+        ticket = catalogue.tickets.list()[0]
+        long = "edges 30% softer than in its reference picture, " * 5
+        catalogue.tickets.put(replace(ticket, evidence=long))
+    told = janus(*command, "-w", tmp_path / "w").stdout
+    assert max(map(len, told.splitlines())) <= 80
+    words = set(told.replace("…", " ").split())
+    for whole in ("instances", "2026-03-02", "06:00", "rolled_back", "observations", "collecting"):
+        part = {word for word in words if len(word) > 2 and whole.startswith(word)}
+        assert part <= {whole, "instance", "observation"}, f"{whole} is broken"
+    assert re.findall(r"2026-\d\d-\d\d(?! \d\d:\d\d)", told) == [], "every time is whole"
+    assert told.count("edges 30%") <= len(told.splitlines()) - 2, "one line an event"
+
+
+def test_evidence_is_one_line_in_a_table_and_whole_in_json(tmp_path):
+    from januscl.store import Workspace
+
+    long = "edges 30% softer than in its reference picture"
+    with Workspace.open(fill(tmp_path / "w")) as opened:
+        for ticket in opened.catalogue.tickets.list():
+            opened.catalogue.tickets.put(replace(ticket, evidence=long))
+    lines = janus("tickets", "-w", tmp_path / "w").stdout.splitlines()
+    assert [("edges" in line, "…" in line) for line in lines[-2:]] == [(True, True)] * 2
+    assert "opened (UTC)" in " ".join(lines[1].split()) or "(UTC)" in lines[2]
+    assert all(row["evidence"] == long for row in listed("tickets", "-w", tmp_path / "w"))
+
+
+def test_a_long_fact_goes_on_below_its_beginning(tmp_path):
+    from januscl.store import Workspace
+
+    with Workspace.open(fill(tmp_path / "w")) as opened:
+        novelty = opened.catalogue.novelties.list()[0]
+        for k in range(8):
+            opened.catalogue.novelties.put(replace(novelty, id=f"n-{k}", name=f"novelty-{k}"))
+    lines = janus("status", "-w", tmp_path / "w").stdout.splitlines()
+    (first,) = (k for k, line in enumerate(lines) if "novelty-0" in line)
+    assert lines[first + 1].startswith(" " * lines[first].index("novelty-"))
+
+
+def test_ids_are_cut_only_as_far_as_they_stay_apart():
+    whole = ["m-0123456789ab", "short"]
+    assert short_ids(whole) == whole
+    close = ["a" * 20 + "b" * 20, "a" * 20 + "c" * 20]
+    assert short_ids(close) == ["a" * 20 + "b", "a" * 20 + "c"]
+    assert short_ids(["a" * 40, "b" * 40]) == ["a" * 13, "b" * 13]
+    assert short_ids([]) == []
 
 
 def commands(group, prefix=()):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -23,7 +24,7 @@ def list_decks(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption 
         found = opened.catalogue.decks.list()
     rows = [
         {
-            "id": deck.id[:12],
+            "id": deck.id,
             "frames": len(deck.items),
             "replayed": sum(item.source == "replay" for item in deck.items),
             "parent": deck.parent,
@@ -48,7 +49,12 @@ def show(
         names = _novelty_names(opened)
     summary = describe(found, labels)
     if json:
-        print_json({"id": found.id, "recipe": found.recipe, "summary": summary})
+        sources = [
+            {"id": source, "name": names.get(source, source), "frames": number}
+            for source, number in summary.sources.items()
+        ]
+        told = {**asdict(summary), "sources": sources}
+        print_json({"id": found.id, "recipe": found.recipe, "summary": told})
         return
     print_facts(
         {"deck": found.id, "parent": found.parent, "seed": found.seed, "frames": summary.frames}
@@ -81,7 +87,9 @@ def diff_decks(
         names = _novelty_names(opened)
     difference = diff(older, newer)
     if json:
-        print_json(difference)
+        named = {item.source for deck in (older, newer) for item in deck.items}
+        sources = [{"id": id, "name": names.get(id, id)} for id in sorted(named)]
+        print_json({**asdict(difference), "sources": sources})
     elif difference.same:
         console.print("The two decks are the same.")
     else:

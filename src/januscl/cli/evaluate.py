@@ -7,20 +7,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from januscl.cli.options import ThreadsOption, check_model_file
+from januscl.cli.options import DEFAULT_WORKSPACE, ThreadsOption, WorkspaceOption, model_file
 from januscl.cli.output import console, print_json, print_rows
+from januscl.cli.rejected import first_reasons, tell_rejects
 from januscl.core import Answer, InvalidInput, Verdict
 
 if TYPE_CHECKING:
+    from januscl.annotate import Reject
     from januscl.evaluate import SliceRow
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="A model file, or `factory`.")],
+    model: Annotated[
+        str, typer.Argument(help="A model file, `factory`, or the id of a workspace's model.")
+    ],
     data: Annotated[Path, typer.Argument(help="A COCO file, or a folder that holds one.")],
     against: Annotated[
         str | None, typer.Option(help="The champion to compare with; the gate answers.")
     ] = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     threads: ThreadsOption = 2,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -28,15 +33,17 @@ def evaluate(
     from januscl.annotate import find_coco
 
     find_coco(data)
-    for name in (model, against):
-        check_model_file(name)
+    challenger = model_file(model, workspace)
+    champion = None if against is None else model_file(against, workspace)
 
     from januscl.train import limited_threads
 
     with limited_threads(threads):
-        table, verdict = _score(model, data, against)
+        table, verdict, rejects = _score(challenger, data, champion)
+    tell_rejects(rejects)
     if json:
-        print_json({"table": table, "verdict": verdict})
+        rejected = [f"{reject.thing}: {reject.reason}" for reject in rejects]
+        print_json({"table": table, "verdict": verdict, "rejected": rejected})
     else:
         _tell(f"{model} on {data.resolve().name}", table, verdict)
     if verdict is not None and verdict.answer is not Answer.PASS:
@@ -45,8 +52,8 @@ def evaluate(
 
 def _score(
     model: str, data: Path, against: str | None
-) -> tuple[tuple["SliceRow", ...], Verdict | None]:
-    """Return the model's AP on the set, and what the gate says where there is a champion."""
+) -> tuple[tuple["SliceRow", ...], Verdict | None, tuple["Reject", ...]]:
+    """Return the model's AP on the set, what the gate says, and what of the set was left out."""
     from januscl.annotate import read_set
     from januscl.cli.models import frames_of, joined, model_named
     from januscl.evaluate import SliceData, gate, match, slice_table
@@ -56,7 +63,7 @@ def _score(
     if not coco.pictures:
         raise InvalidInput(
             str(data), "at least one picture", f"none ({len(coco.rejects)} rejected)",
-            coco.rejects[0].reason if coco.rejects else "Add pictures.",
+            first_reasons(coco.rejects) or "Add pictures.",
         )  # fmt: skip
     frames = frames_of(coco)
     truths = [frame.truth for frame in frames]
@@ -65,9 +72,10 @@ def _score(
     name = data.resolve().name
     table = slice_table({name: truths}, {name: seen}, coco.taxonomy)
     if against is None:
-        return table, None
+        return table, None, coco.rejects
     champion = match(truths, model_named(against).predict(images))
-    return table, gate({name: SliceData(champion, match(truths, seen))}, target=None)
+    verdict = gate({name: SliceData(champion, match(truths, seen))}, target=None)
+    return table, verdict, coco.rejects
 
 
 def _tell(title: str, table: Sequence["SliceRow"], verdict: Verdict | None) -> None:

@@ -5,13 +5,14 @@ check said no; 4 it could not say (inconclusive).
 """
 
 import sys
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from januscl import __version__
-from januscl.cli import decks, demo, evaluate, records, release, replay, train
-from januscl.cli.output import console, errors
+from januscl.cli import decks, demo, evaluate, records, release, replay, train, versions
+from januscl.cli.output import console, errors, print_json
 from januscl.core import JanusError
 
 app = typer.Typer(
@@ -30,23 +31,69 @@ app.command("status")(records.status)
 app.command("events")(records.events)
 app.command("tickets")(records.tickets)
 app.command("novelties")(records.novelties)
+app.command("rejects")(records.rejects)
+app.command("audit")(records.audit)
+app.command("labels")(records.labels)
 app.add_typer(decks.app, name="deck", help="Show and compare training decks.")
 app.add_typer(release.app, name="release", help="Show releases and their stages.")
+app.add_typer(versions.app, name="models", help="List model versions and take one out.")
+
+_STOPPED = 130
+"""What a shell calls a program that was stopped from the keyboard, and so does typer."""
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        console.print(__version__, highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()
-def version() -> None:
+def version(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Print the version."""
-    console.print(__version__)
+    if json:
+        print_json({"version": __version__})
+    else:
+        console.print(__version__, highlight=False)
 
 
 def main() -> None:
-    """Run the command; turn Janus's own errors into one readable line and exit code 1."""
+    """Run the command; turn errors that are not our own bugs into one readable line."""
     try:
         app()
-    except JanusError as error:
-        errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False)
+    except SystemExit as ended:
+        if ended.code == _STOPPED:
+            errors.print("stopped; what was stored is kept")
+        raise
+    except (JanusError, OSError, ModuleNotFoundError) as error:
+        text = _said(error)
+        if text is None:
+            raise
+        # One line for a program that reads it; on a terminal, broken between words.
+        line = f"[bold red]error:[/] {escape(text)}"
+        errors.print(line, highlight=False, soft_wrap=not errors.is_terminal)
         sys.exit(1)
-    except KeyboardInterrupt:
-        errors.print("stopped; what was stored is kept")
-        sys.exit(130)
+
+
+def _said(error: Exception) -> str | None:
+    """Return an error's text for a person; None where a part of Janus itself is missing."""
+    if isinstance(error, ModuleNotFoundError) and not isinstance(error, JanusError):
+        room = str(error.name).partition(".")[0]
+        needs = f"this needs {room}, which is not installed: pip install 'januscl[all]'"
+        return None if room == "januscl" else needs
+    if isinstance(error, OSError) and not isinstance(error, JanusError):
+        what = error.strerror or str(error) or type(error).__name__
+        return f"{error.filename}: {what}" if error.filename is not None else what
+    return str(error)

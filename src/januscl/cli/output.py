@@ -3,10 +3,11 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from math import isfinite
 from typing import Any, Protocol, TypeVar
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -18,11 +19,17 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from januscl.core import Cost, NotFound
 
 console = Console()
 errors = Console(stderr=True)
+
+_SHORT_ID, _WHOLE_ID = 13, 14
+_LEAST_CUT = 12
+_IDS = frozenset({"id", "deck", "observation", "subject", "parent", "champion", "model"})
+"""Columns of ids, of which a person needs only as much as tells them apart."""
 
 
 class Named(Protocol):
@@ -36,23 +43,40 @@ class Named(Protocol):
 Thing = TypeVar("Thing", bound=Named)
 
 
-def one_of(things: Sequence[Thing], start: str, group: str) -> Thing:
-    """Return the one thing whose id begins with ``start``.
+def one_of(things: Sequence[Thing], start: str, what: str, group: str | None = None) -> Thing:
+    """Return the one thing that has this id, or whose id alone begins so.
 
     Args:
         things: Decks, releases and the like.
         start: Of an id.
-        group: What the command that lists them is called, such as ``deck``.
+        what: What each is, such as ``deck``.
+        group: What the command that lists them is called; like the thing when omitted.
 
     Raises:
         NotFound: No id begins so, or several do.
     """
+    for thing in things:
+        if thing.id == start:
+            return thing
     found = [thing for thing in things if thing.id.startswith(start)]
-    if len(found) != 1:
+    if not found:
         raise NotFound(
-            f"{len(found)} {group}s begin with {start!r}; `janus {group} list` shows their ids"
+            f"no {what} begins with {start!r}; `janus {group or what} list` shows their ids"
         )
+    if len(found) > 1:
+        ids = ", ".join(short_ids([thing.id for thing in found])[:3])
+        raise NotFound(f"{len(found)} {what}s begin with {start!r}, such as {ids}; type more of it")
     return found[0]
+
+
+def short_ids(ids: Sequence[str]) -> list[str]:
+    """Return the starts of long ids, of 13 characters or as many more as tell them apart."""
+    length = _SHORT_ID
+    while length < max(map(len, ids), default=0) and len({id[:length] for id in ids}) < len(
+        set(ids)
+    ):
+        length += 1
+    return [id if len(id) <= _WHOLE_ID else id[:length] for id in ids]
 
 
 def as_plain(value: Any) -> Any:
@@ -77,10 +101,14 @@ def print_json(value: Any) -> None:
 
 def print_facts(facts: Mapping[str, Any]) -> None:
     """Print names and values for a person, one line each."""
-    width = max(map(len, facts), default=0)
+    # In columns, so that a long value goes on below its beginning.
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(justify="right", style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
     for name, value in facts.items():
         shown = "none" if value in ([], (), {}) else _cell(value)
-        console.print(f"[bold]{name.replace('_', ' '):>{width}}[/]  {shown}", highlight=False)
+        grid.add_row(name.replace("_", " "), shown)
+    console.print(grid, highlight=False)
 
 
 def print_rows(
@@ -89,8 +117,12 @@ def print_rows(
     as_json: bool,
     empty: str,
     json_only: Collection[str] = (),
+    cut: Collection[str] = (),
 ) -> None:
     """Print rows of equal keys as a table, or as a JSON list.
+
+    Ids, times, numbers and words stand on one line; only names and lists are broken. A table shows
+    the start of an id and the time to the minute; JSON has both whole.
 
     Args:
         title: The table's heading.
@@ -98,6 +130,7 @@ def print_rows(
         as_json: Print JSON.
         empty: What a person reads when there is no row.
         json_only: Keys that a program needs and a person does not.
+        cut: Keys of sentences, which get what room is left on the line and end in an ellipsis.
     """
     if as_json:
         print_json(list(rows))
@@ -105,20 +138,57 @@ def print_rows(
     if not rows:
         console.print(empty)
         return
-    table = Table(title=escape(title), title_justify="left", header_style="bold", expand=False)
-    columns = [name for name in rows[0] if name not in json_only]
-    for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(row[name]) for name in columns))
+    table = Table(
+        title=escape(title), title_justify="left", header_style="bold", box=None,
+        padding=(0, 2, 0, 0), pad_edge=False,
+    )  # fmt: skip
+    columns = {name: [row[name] for row in rows] for name in rows[0] if name not in json_only}
+    cells = {name: _column(name, values) for name, values in columns.items()}
+    widths = {name: _width(name, columns[name], cells[name]) for name in columns}
+    room = console.width - sum(w + 2 for name, w in widths.items() if name not in cut)
+    for name, values in columns.items():
+        if name in cut:
+            width = max(_LEAST_CUT, room // len(cut) - 2)
+            table.add_column(_header(name, values), no_wrap=True, max_width=width)
+        elif _may_break(values):
+            table.add_column(_header(name, values), overflow="fold", min_width=_LEAST_CUT)
+        else:
+            table.add_column(_header(name, values), width=widths[name])
+    for row in zip(*cells.values(), strict=True):
+        table.add_row(*row)
     console.print(table)
+
+
+def _header(name: str, values: Sequence[Any]) -> str:
+    dated = any(isinstance(value, datetime) for value in values)
+    return f"{name.replace('_', ' ')} (UTC)" if dated else name.replace("_", " ")
+
+
+def _column(name: str, values: Sequence[Any]) -> list[str]:
+    if name in _IDS:
+        given = [str(value) for value in values if value is not None]
+        short = dict(zip(given, short_ids(given), strict=True))
+        values = [None if value is None else short[str(value)] for value in values]
+    return [_cell(value) for value in values]
+
+
+def _width(name: str, values: Sequence[Any], cells: Sequence[str]) -> int:
+    """Return the least width at which no cell is broken, and the header between words only."""
+    words = _header(name, values).split()
+    return max(*map(cell_len, words), *(Text.from_markup(cell).cell_len for cell in cells))
+
+
+def _may_break(values: Sequence[Any]) -> bool:
+    return any(isinstance(value, list | tuple | Mapping) for value in values) or any(
+        isinstance(value, str) and len(value) > _SHORT_ID for value in values
+    )
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, datetime):
-        return value.strftime("%d %b %H:%M")
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
     if isinstance(value, float):
         return f"{value:.3g}"
     if isinstance(value, Cost):

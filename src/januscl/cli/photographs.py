@@ -9,6 +9,7 @@ import numpy as np
 
 from januscl.annotate import CocoPicture, CocoSet, Reject, read_coco, read_set
 from januscl.cli.models import joined
+from januscl.cli.rejected import first_reasons, tell_copies, tell_rejects
 from januscl.core import InvalidInput, LabelledFrame, Taxonomy
 from januscl.decks import resize_frame
 
@@ -30,8 +31,9 @@ class Photographs:
         history: What comes with its labels.
         stream: What arrives afterwards, in order; its labels are asked for one by one.
         held_back: What judges the result.
-        rejects: What could not be read.
+        rejects: What could not be read, and pictures without any label.
         by_kind: Whether the stream goes class by class.
+        copies: Augmented copies that are not streamed, for their photograph is.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Photographs:
     held_back: tuple[LabelledFrame, ...]
     rejects: tuple[Reject, ...]
     by_kind: bool
+    copies: tuple[CocoPicture, ...] = ()
 
 
 def read_photographs(
@@ -50,7 +53,7 @@ def read_photographs(
 
     Where the set has its own ``valid`` or ``test`` split that is held back; else every fifth
     photograph, in each class. Of augmented copies of one photograph only the first is streamed.
-    Photographs are reduced to 640 px on the long side.
+    Photographs are reduced to 640 px on the long side. What is left out is told on standard error.
 
     Args:
         data: A COCO file or a folder, see `januscl.annotate.find_coco`.
@@ -64,9 +67,14 @@ def read_photographs(
     """
     first = _read(data, labels, Taxonomy())
     coco = _read(data, labels, joined(known, first.taxonomy.kinds))
-    pictures = _labelled(coco, data)
+    pictures, rejects = _labelled(coco, data)
     by_kind = order == "kind" or (order == "auto" and _one_kind_each(pictures))
-    parts = _split(_class_by_class(pictures) if by_kind else pictures, by_kind, data)
+    ordered = _class_by_class(pictures) if by_kind else pictures
+    history, stream, held_back = _split(ordered, by_kind, data)
+    kept = {picture.id for picture in (*history, *stream, *held_back)}
+    copies = tuple(picture for picture in pictures if picture.id not in kept)
+    tell_rejects(rejects)
+    tell_copies(copies)
     done = 0
 
     def load(part: Sequence[CocoPicture]) -> tuple[LabelledFrame, ...]:
@@ -78,9 +86,15 @@ def read_photographs(
             show(done, len(pictures), "reading photographs")
         return tuple(frames)
 
-    history, stream, held_back = (load(part) for part in parts)
     return Photographs(
-        data.resolve().name, coco.taxonomy, history, stream, held_back, coco.rejects, by_kind
+        data.resolve().name,
+        coco.taxonomy,
+        load(history),
+        load(stream),
+        load(held_back),
+        rejects,
+        by_kind,
+        copies,
     )
 
 
@@ -90,17 +104,19 @@ def _read(data: Path, labels: Path | None, taxonomy: Taxonomy) -> CocoSet:
     return read_set(data, taxonomy)
 
 
-def _labelled(coco: CocoSet, data: Path) -> list[CocoPicture]:
-    """Return the pictures that have a label, or refuse a set with too few."""
+def _labelled(coco: CocoSet, data: Path) -> tuple[list[CocoPicture], tuple[Reject, ...]]:
+    """Return the pictures that have a label and all else, or refuse a set with too few."""
     pictures = [picture for picture in coco.pictures if picture.labels]
+    bare = [Reject(str(p.path), "nothing in it is labelled") for p in coco.pictures if not p.labels]
+    rejects = (*coco.rejects, *bare)
     if len(pictures) < LEAST:
         raise InvalidInput(
             str(data),
             f"at least {LEAST} labelled pictures",
-            f"{len(pictures)} ({len(coco.rejects)} rejected)",
-            "Label more, or see why they were rejected with --json.",
+            f"{len(pictures)} ({len(rejects)} rejected)",
+            first_reasons(rejects) or "Label more.",
         )
-    return pictures
+    return pictures, rejects
 
 
 def _one_kind_each(pictures: Sequence[CocoPicture]) -> bool:
@@ -116,7 +132,7 @@ def _split(
     rest, held_back = _hold_back(pictures)
     history, coming = _begin_with_history(rest, by_kind)
     # A robot never takes the same photograph twice: of its copies, the first arrives.
-    stream = list({p.group: p for p in reversed(coming)}.values())[::-1]
+    stream = list({(p.is_copy, _once(p)): p for p in reversed(coming)}.values())[::-1]
     if not (stream and held_back):
         raise InvalidInput(
             str(data),
@@ -125,6 +141,10 @@ def _split(
             "Add photographs; all copies of one stay in one part, and so does a `valid` split.",
         )
     return history, stream, held_back
+
+
+def _once(picture: CocoPicture) -> str:
+    return picture.group if picture.is_copy else picture.id
 
 
 def _class_by_class(pictures: Sequence[CocoPicture]) -> list[CocoPicture]:

@@ -1,12 +1,19 @@
-"""``janus status``, ``events``, ``tickets``, ``novelties``: what a workspace holds."""
+"""``janus status``, ``events``, ``tickets`` and the like: what a workspace holds."""
 
 from typing import Annotated
 
 import typer
 
-from januscl.cli.options import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption, existing
+from januscl.cli.options import (
+    DEFAULT_WORKSPACE,
+    JsonOption,
+    LimitOption,
+    WorkspaceOption,
+    existing,
+)
 from januscl.cli.output import print_facts, print_json, print_rows
-from januscl.core import EventKind
+from januscl.core import EventKind, NotFound
+from januscl.store import Workspace
 
 
 def status(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = False) -> None:
@@ -39,11 +46,13 @@ def events(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     kind: Annotated[EventKind | None, typer.Option(help="Only events of this kind.")] = None,
     camera: Annotated[str | None, typer.Option(help="Only events of this camera.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
+    limit: LimitOption = 50,
     json: JsonOption = False,
 ) -> None:
     """List observations out of the ordinary, newest first, with what they are taken for."""
     with existing(workspace) as opened:
+        if camera is not None:
+            _check_camera(opened, camera)
         found = opened.catalogue.events.list(
             kind=kind, camera=camera, limit=limit, newest_first=True
         )
@@ -66,7 +75,15 @@ def events(
         json,
         "No events: all that was seen is ordinary.",
         json_only=("id", "observation"),
+        cut=("evidence",),
     )
+
+
+def _check_camera(workspace: Workspace, camera: str) -> None:
+    known = sorted(cell.camera for cell in workspace.catalogue.cells.list())
+    if camera not in known:
+        there = f"there are {', '.join(known)}" if known else "there is none at all yet"
+        raise NotFound(f"there is no camera {camera!r} in this workspace; {there}")
 
 
 def tickets(
@@ -89,7 +106,14 @@ def tickets(
         }
         for ticket in found
     ]
-    print_rows("Tickets", rows, json, "No tickets: every camera is well.", json_only=("id",))
+    print_rows(
+        "Tickets",
+        rows,
+        json,
+        "No tickets: every camera is well.",
+        json_only=("id", "began"),
+        cut=("evidence",),
+    )
 
 
 def novelties(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = False) -> None:
@@ -115,5 +139,79 @@ def novelties(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption =
         rows,
         json,
         "No novelties: nothing recurs that the model does not know.",
-        json_only=("id",),
+        json_only=("id", "rank", "first_seen"),
+    )
+
+
+def rejects(
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    limit: LimitOption = 50,
+    json: JsonOption = False,
+) -> None:
+    """List what came in and was not accepted, newest first, with the reason."""
+    with existing(workspace) as opened:
+        found = opened.catalogue.rejects.list()[: -limit - 1 : -1]
+    rows = [
+        {"at": row.at, "thing": row.thing, "reason": row.reason, "blob": row.blob} for row in found
+    ]
+    print_rows(
+        "Rejects",
+        rows,
+        json,
+        "No rejects: all that came in was accepted.",
+        json_only=("blob",),
+        cut=("thing", "reason"),
+    )
+
+
+def audit(
+    subject: Annotated[
+        str | None, typer.Argument(help="Id of a thing, or the start of it; all when omitted.")
+    ] = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    limit: LimitOption = 50,
+    json: JsonOption = False,
+) -> None:
+    """List the steps of the loop, newest first: who or what did which, to what, and why."""
+    with existing(workspace) as opened:
+        found = opened.catalogue.audit.list()
+    if subject is not None:
+        found = [row for row in found if row.subject.startswith(subject)]
+        if not found:
+            raise NotFound(f"no step was taken with anything whose id begins with {subject!r}")
+    rows = [
+        {
+            "at": row.at,
+            "actor": row.actor,
+            "action": row.action,
+            "subject": row.subject,
+            "detail": row.detail,
+        }
+        for row in found[: -limit - 1 : -1]
+    ]
+    print_rows("Audit", rows, json, "No steps yet: nothing was decided.", cut=("detail",))
+
+
+def labels(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = False) -> None:
+    """List the open label tasks, oldest first: frames that wait for the truth."""
+    with existing(workspace) as opened:
+        found = opened.catalogue.label_tasks.pending()
+        names = {novelty.id: novelty.name for novelty in opened.catalogue.novelties.list()}
+    rows = [
+        {
+            "id": task.id,
+            "observation": task.observation,
+            "novelty": task.novelty,
+            "for": names.get(task.novelty or "", task.novelty),
+            "proposals": len(task.proposals),
+            "image": task.image,
+        }
+        for task in found
+    ]
+    print_rows(
+        "Label tasks",
+        rows,
+        json,
+        "No open label tasks: all that was asked is answered.",
+        json_only=("novelty", "image"),
     )

@@ -1,18 +1,36 @@
 """``janus train``: a model from labelled pictures, or the factory model again."""
 
 import hashlib
+from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from januscl.cli.options import BaseOption, SeedOption, ThreadsOption, check_model_file
+from januscl.cli.options import (
+    BaseOption,
+    ForceOption,
+    SeedOption,
+    ThreadsOption,
+    check_model_file,
+    check_out_file,
+)
 from januscl.cli.output import console, print_json, progress_bars
+from januscl.cli.rejected import first_reasons, tell_rejects
 from januscl.core import InvalidInput, LabelledFrame, Taxonomy
 
 if TYPE_CHECKING:
-    from januscl.annotate import CocoSet
+    from januscl.annotate import CocoSet, Reject
     from januscl.train import CompactModel, FitReport, Settings
+
+
+class StrategyName(StrEnum):
+    """How what is old is kept."""
+
+    NAIVE = "naive"
+    REPLAY = "replay"
+    REPLAY_INTERPOLATE = "replay+interpolate"
 
 
 def train(  # noqa: PLR0913 - a command has as many options as it has
@@ -28,42 +46,46 @@ def train(  # noqa: PLR0913 - a command has as many options as it has
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Training steps of eight pictures.")] = 200,
     strategy: Annotated[
-        str, typer.Option(help="Against forgetting: naive, replay, replay+interpolate.")
-    ] = "replay+interpolate",
+        StrategyName, typer.Option(help="Against forgetting.")
+    ] = StrategyName.REPLAY_INTERPOLATE,
     seed: SeedOption = 0,
     threads: ThreadsOption = 2,
     factory: Annotated[
         bool, typer.Option("--factory", help="Make the shipped model again, from simulated piles.")
     ] = False,
+    force: ForceOption = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Train a model on labelled pictures. A run that was stopped goes on where it was."""
-    if factory:
+    if (data is None) is not factory:
+        raise typer.BadParameter("give either a COCO set or --factory", param_hint="DATA")
+    if data is None:
         from januscl.cli.factory import make_factory
 
         make_factory(threads, json)
         return
-    if data is None:
-        raise InvalidInput(
-            "janus train", "a COCO set, or --factory", "neither", "See `janus train --help`."
-        )
-    _check(data, history, base, out)
+    _check(data, history, base, out, force)
 
     from januscl.cli.models import model_named
     from januscl.train import Settings, limited_threads
 
     with limited_threads(threads):
         model = model_named(base)
-        known, new, old = _read(data, history, model.taxonomy)
+        known, new, old, rejects = _read(data, history, model.taxonomy)
+        tell_rejects(rejects)
         settings = Settings(steps=steps, seed=seed, threads=threads)
         report = _fit(model.grown(known), new, old, strategy, settings, out, json)
     if json:
-        print_json(_facts(new, report, out))
+        print_json(_facts(new, rejects, report, out))
     else:
-        _tell(new, report, out)
+        console.print(
+            f"Trained on {len(new)} pictures in {report.seconds:.0f} s, loss "
+            f"{report.losses[0]:.2f} to {report.losses[-1]:.2f}. Wrote {out}.",
+            markup=False,
+        )
 
 
-def _check(data: Path, history: Path | None, base: str, out: Path) -> None:
+def _check(data: Path, history: Path | None, base: str, out: Path, force: bool) -> None:
     """Refuse wrong paths before anything slow begins."""
     from januscl.annotate import find_coco
 
@@ -71,29 +93,36 @@ def _check(data: Path, history: Path | None, base: str, out: Path) -> None:
         if given is not None:
             find_coco(given)
     check_model_file(base)
-    if out.is_dir():
-        raise InvalidInput("--out", "a file to write", f"the folder {out}", "Name a file in it.")
+    check_out_file(out, force)
 
 
 def _read(
     data: Path, history: Path | None, known: Taxonomy
-) -> tuple[Taxonomy, "CocoSet", list[LabelledFrame]]:
-    """Return the kinds of the model and both sets, the new set, and the frames of history."""
+) -> tuple[Taxonomy, "CocoSet", list[LabelledFrame], list["Reject"]]:
+    """Return the kinds of the model and both sets, the new set, history, and what was left out."""
     from januscl.annotate import read_set
     from januscl.cli.models import frames_of, joined
 
     given = [path for path in (data, history) if path is not None]
     for path in given:
         known = joined(known, read_set(path).taxonomy.kinds)
-    new, *old = (read_set(path, known) for path in given)
-    return known, new, [frame for part in old for frame in frames_of(part)]
+    sets = [read_set(path, known) for path in given]
+    for path, part in zip(given, sets, strict=True):
+        if not part.pictures:
+            raise InvalidInput(
+                str(path), "at least one picture", f"none ({len(part.rejects)} rejected)",
+                first_reasons(part.rejects) or "Add pictures.",
+            )  # fmt: skip
+    rejects = [reject for part in sets for reject in part.rejects]
+    new, *old = sets
+    return known, new, [frame for part in old for frame in frames_of(part)], rejects
 
 
 def _fit(
     model: "CompactModel",
     new: "CocoSet",
     old: list[LabelledFrame],
-    strategy: str,
+    strategy: StrategyName,
     settings: "Settings",
     out: Path,
     quiet: bool,
@@ -123,24 +152,15 @@ def _fit(
     return report
 
 
-def _facts(new: "CocoSet", report: "FitReport", out: Path) -> dict[str, Any]:
+def _facts(
+    new: "CocoSet", rejects: Sequence["Reject"], report: "FitReport", out: Path
+) -> dict[str, Any]:
     return {
         "model": str(out),
         "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
         "pictures": len(new),
-        "rejected": [f"{r.thing}: {r.reason}" for r in new.rejects],
+        "rejected": [f"{r.thing}: {r.reason}" for r in rejects],
         "steps": len(report.losses),
         "seconds": round(report.seconds, 1),
         "last_loss": round(report.losses[-1], 4),
     }
-
-
-def _tell(new: "CocoSet", report: "FitReport", out: Path) -> None:
-    """Tell a person what came of it, and what was left out."""
-    console.print(
-        f"Trained on {len(new)} pictures in {report.seconds:.0f} s, loss "
-        f"{report.losses[0]:.2f} to {report.losses[-1]:.2f}. Wrote {out}.",
-        markup=False,
-    )
-    for reject in new.rejects[:10]:
-        console.print(f"  left out: {reject.thing}: {reject.reason}", highlight=False, markup=False)

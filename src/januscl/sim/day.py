@@ -221,7 +221,7 @@ class _Fields:
 
     def take(self, field: str, default: Any = _REQUIRED) -> Any:
         if field not in self._left and default is _REQUIRED:
-            raise self.wrong(field, "a value", "nothing")
+            raise InvalidInput(f"{self.thing}: {field}", "a value", "none", "Add it to the file.")
         return self._left.pop(field, default)
 
     def _checked(self, field: str, expected: str, fits: Callable[[Any], bool]) -> Any:

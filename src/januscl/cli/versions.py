@@ -1,0 +1,67 @@
+"""``janus models``: the model versions of a workspace, and how to take one out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from januscl.cli.options import (
+    DEFAULT_WORKSPACE,
+    ForceOption,
+    JsonOption,
+    WorkspaceOption,
+    check_out_file,
+    existing,
+    model_version,
+)
+from januscl.cli.output import console, print_json, print_rows
+from januscl.core.files import write_atomically
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("list")
+def list_models(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = False) -> None:
+    """List all model versions, oldest first."""
+    with existing(workspace) as opened:
+        found = opened.catalogue.models.list()
+        aliases = opened.catalogue.aliases.list()
+    rows = [
+        {
+            "id": model.id,
+            "alias": [alias for alias, id in aliases.items() if id == model.id],
+            "made": model.made,
+            "parent": model.parent,
+            "deck": model.deck,
+            "weights": model.weights,
+            "kinds": [kind.name for kind in model.taxonomy],
+            "card": model.card,
+        }
+        for model in found
+    ]
+    print_rows(
+        "Models",
+        rows,
+        json,
+        "No models: the workspace was never used.",
+        json_only=("weights", "kinds", "card"),
+    )
+
+
+@app.command()
+def export(
+    model: Annotated[str, typer.Argument(help="Id, or the start of it, or `champion`.")],
+    out: Annotated[Path, typer.Option(help="The safetensors file to write.")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    force: ForceOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Write a model of the workspace to a file, for `janus evaluate`, `train` or another place."""
+    check_out_file(out, force)
+    with existing(workspace) as opened:
+        version = model_version(opened, model)
+        write_atomically(out, opened.blobs.get(version.weights))
+    if json:
+        print_json({"model": version.id, "file": str(out), "sha256": version.weights})
+    else:
+        console.print(f"Wrote {version.id} to {out}.", markup=False, highlight=False)
