@@ -259,7 +259,7 @@ def test_a_refused_try_leaves_one_open_slice_which_the_next_try_goes_on_from(tmp
     novelty, frames, labels = labelled(shift)
     cycle = shift.line.cycle
     _, first = cycle.split(novelty, frames[:6], labels[:6])
-    assert cycle.freeze(novelty, first).items == first
+    assert set(cycle.freeze(novelty, first).items) == set(first)
     _, second = cycle.split(novelty, frames, labels)
     part = cycle.freeze(novelty, second)
     assert {item.id for item in first} <= {item.id for item in part.items}
