@@ -1,5 +1,6 @@
 """What the demo and the replay hand to the command that runs them, and how it is told."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,14 @@ class Account:
 def ap_points(value: float) -> str:
     """Return an AP, or a difference of two, in points of 100."""
     return f"{round(100 * value, 1) + 0.0:.1f}"  # no minus before a nought
+
+
+def failed(counted: Mapping[str, int] | None) -> str:
+    """Write how many of a number of picks failed, such as ``7 of 48 (15%)``."""
+    if not counted or not counted["picks"]:
+        return "none of 0"
+    share = 100 * counted["failed"] / counted["picks"]
+    return f"{counted['failed']} of {counted['picks']} ({share:.0f}%)"
 
 
 def kept_lines(kept: Retention | None) -> tuple[str, ...]:

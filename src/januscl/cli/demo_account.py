@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from januscl.cli.account import Account, ap_points, kept_lines
+from januscl.cli.account import Account, ap_points, failed, kept_lines
+from januscl.cli.demo_story import story_of
 from januscl.cli.demonstration import Demonstration
 from januscl.cli.simulated import TruePick
 from januscl.core import Novelty, NoveltyState, Release, Stage
@@ -46,8 +47,6 @@ def account_of(demo: Demonstration, seconds: float) -> Account:
     The account, the page and the figures for programs are told from the same facts, as they stand
     at the end of the day.
     """
-    from januscl.cli.demo_story import story_of
-
     picks = sorted(demo.truth.picks.values(), key=lambda pick: pick.at)
     names = names_of(demo)
     facts = {
@@ -66,7 +65,7 @@ def account_of(demo: Demonstration, seconds: float) -> Account:
         ],
         "labels": sum(cycle.labels for cycle in demo.cycles),
     }
-    lines = _lines(facts)
+    lines = account_lines(facts)
     report = demo.folder / "report.html"
     write_report(story_of(demo, facts, lines, names), report)
     return Account(lines, facts, report)
@@ -225,7 +224,7 @@ def names_of(demo: Demonstration) -> dict[str, str]:
     return telling.model_names(demo.workspace, known)
 
 
-def _lines(facts: dict[str, Any]) -> tuple[str, ...]:
+def account_lines(facts: dict[str, Any]) -> tuple[str, ...]:
     """Tell the facts to a person; AP in points, and of picks always those that failed."""
     lines = [f"A day of picks: {failed(facts['picks'])} failed; {facts['labels']} frames labelled."]
     for ticket in facts["tickets"]:
@@ -298,11 +297,3 @@ def state_of(novelty: dict[str, Any]) -> str:
     if novelty["closed"] is None or novelty["state"] == NoveltyState.CLOSED:
         return state
     return f"closed {novelty['closed']:%H:%M}, came back: {state}"
-
-
-def failed(counted: dict[str, int] | None) -> str:
-    """Write how many of a number of picks failed, such as ``7 of 48 (15%)``."""
-    if not counted or not counted["picks"]:
-        return "none of 0"
-    share = 100 * counted["failed"] / counted["picks"]
-    return f"{counted['failed']} of {counted['picks']} ({share:.0f}%)"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from januscl.cli.account import ap_points
+from januscl.cli.account import ap_points, failed
 from januscl.cli.demonstration import Demonstration
 from januscl.core import Novelty, NoveltyState
 from januscl.line import telling
@@ -30,12 +30,12 @@ def story_of(
         title="A day at a simulated site",
         subtitle=f"{len(demo.day.cells) - 1} robots on two lines and a test station, "
         f"{demo.day.start:%d %B}, {demo.day.ticks} attempts each".replace(" 0", " "),
-        facts=_tiles(facts),
+        facts=tiles(facts),
         account=tuple(lines),
         taxonomy=demo.taxonomy,
         timeline=telling.timeline(workspace, demo.day.cells, _world(demo), names),
         tickets=telling.ticket_cards(workspace, "the (simulated) technicians"),
-        novelties=telling.novelty_cards(workspace, lambda novelty: _novelty_facts(facts, novelty)),
+        novelties=telling.novelty_cards(workspace, lambda novelty: novelty_facts(facts, novelty)),
         quiet=telling.quiet(workspace),
         comparisons=telling.comparisons(judge, slices, demo.factory.id, champion),
         models=(f"the {names[demo.factory.id]}", f"the {names[champion]}, the fleet's at the end"),
@@ -67,9 +67,10 @@ def _world(demo: Demonstration) -> list[Mark]:
     return marks
 
 
-def _tiles(facts: dict[str, Any]) -> tuple[Fact, ...]:
+def tiles(facts: dict[str, Any]) -> tuple[Fact, ...]:
+    """Return the figures at the head of the page."""
     faults, novelties = facts["faults"], facts["novelties"]
-    tiles = [
+    told = [
         Fact("Faults ticketed", f"{faults['ticketed_right']} of {faults['scripted']}",
              f"right cause and camera; {faults['false_tickets']} false",
              faults["ticketed_right"] == faults["scripted"] and not faults["false_tickets"]),
@@ -81,7 +82,7 @@ def _tiles(facts: dict[str, Any]) -> tuple[Fact, ...]:
     for novelty in novelties:
         was, now = novelty["failed_before"], novelty["failed_after"]
         if was and now and was["picks"] and now["picks"]:
-            tiles.append(
+            told.append(
                 Fact(
                     f"Failed picks on {novelty['name']}",
                     f"{100 * now['failed'] / now['picks']:.0f}%",
@@ -91,7 +92,7 @@ def _tiles(facts: dict[str, Any]) -> tuple[Fact, ...]:
             )
     bad = facts["bad_release"]
     if bad:
-        tiles.append(
+        told.append(
             Fact(
                 "A mislabelled model",
                 "in the fleet" if bad["in_fleet"] else "held back",
@@ -101,10 +102,11 @@ def _tiles(facts: dict[str, Any]) -> tuple[Fact, ...]:
                 not bad["in_fleet"],
             )
         )
-    return tuple(tiles)
+    return tuple(told)
 
 
-def _novelty_facts(facts: dict[str, Any], novelty: Novelty) -> tuple[Fact, ...]:
+def novelty_facts(facts: dict[str, Any], novelty: Novelty) -> tuple[Fact, ...]:
+    """Return the figures of a novelty's card."""
     row = next(row for row in facts["novelties"] if row["id"] == novelty.id)
     told = [Fact("Labels", str(row["labels"]))]
     if row["model"]:
@@ -114,10 +116,10 @@ def _novelty_facts(facts: dict[str, Any], novelty: Novelty) -> tuple[Fact, ...]:
     was, now, day = row["failed_before"], row["failed_after"], row["failed_all_day"]
     if was and now:
         told.append(
-            Fact("Failed picks on it", _rate(now), f"{_rate(was)} before its model's release")
+            Fact("Failed picks on it", failed(now), f"{failed(was)} before its model's release")
         )
     elif day:
-        told.append(Fact("Failed picks on it", _rate(day), "over the whole day"))
+        told.append(Fact("Failed picks on it", failed(day), "over the whole day"))
     return tuple(told)
 
 
@@ -127,12 +129,6 @@ def _learned(row: dict[str, Any]) -> list[Fact]:
     good = {"fleet": True, "rolled_back": False, "stopped": False}.get(row["model_fate"])
     return [
         Fact("AP on it, fleet's model", f"{ap_points(before)} → {ap_points(now)}",
-             "before it was learned → now", now > before or None),
+             "before its own model → now", now > before or None),
         Fact("Its own model", f"AP {ap_points(own)}", FATES[row["model_fate"]][0], good),
     ]  # fmt: skip
-
-
-def _rate(counted: dict[str, int]) -> str:
-    picks = counted["picks"]
-    share = f" ({100 * counted['failed'] / picks:.0f}%)" if picks else ""
-    return f"{counted['failed']} of {picks}{share}"

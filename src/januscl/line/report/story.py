@@ -292,7 +292,7 @@ class Story:
 
     Attributes:
         account: The short account as lines of text; the terminal prints the same.
-        quiet: Novelties that were dismissed, or never cost enough for a campaign, in words.
+        quiet: Novelties that were dismissed, or cost next to nothing, in words.
         models: What the two models of `comparisons` are called.
     """
 

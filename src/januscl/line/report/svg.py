@@ -12,7 +12,7 @@ from januscl.line.report.story import Limits, VerdictCard
 from januscl.line.report.words import signed
 
 Axis = tuple[float, float]
-_BAR_WIDTH, _BAR_HEIGHT, _EDGE = 460.0, 26.0, 14.0
+_BAR_WIDTH, _BAR_HEIGHT, _EDGE = 560.0, 30.0, 14.0
 _STEP = 0.1
 
 
@@ -74,7 +74,7 @@ def interval_bar(score: SliceScore, limits: Limits, axis: Axis) -> str:
         _upright("bound", _x(limits.bound, axis)),
         _upright("measured", _x(limits.measured, axis)),
         element("rect", class_="range", x=low, y=y - 5, width=max(2, high - low), height=10, rx=5),
-        element("circle", class_="point", cx=_x(score.delta, axis), cy=y, r=4.5),
+        element("circle", class_="point", cx=_x(score.delta, axis), cy=y, r=4),
     )
     told = (
         f"{signed(score.delta)} points, interval {signed(score.low)} to {signed(score.high)}; "

@@ -133,6 +133,6 @@ def _mended(workspace: Workspace, ticket: Ticket, technicians: str) -> str:
         return f"{told} The camera does not see as it did yet."
     well = sum(ticket.closed <= row.at <= knew[-1] for row in bad)
     return (
-        f"{told} They mended the camera. Its next {well} pictures, from {ticket.closed:%H:%M} on, "
-        f"were like its own healthy ones again, so at {knew[-1]:%H:%M} Janus closed the ticket."
+        f"{told} They mended the camera. Its {well} pictures from {ticket.closed:%H:%M} to "
+        f"{knew[-1]:%H:%M} were like its own healthy ones again, so Janus closed the ticket."
     )

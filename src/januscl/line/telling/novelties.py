@@ -10,24 +10,29 @@ from januscl.line.telling.names import novelty_names
 from januscl.store import Workspace
 
 _CROPS, _LOOKED_AT, _CROP = 10, 40, 200
+_SLIGHT = 1.0
 _QUIET = (NoveltyState.NEW, NoveltyState.DISMISSED)
 
 
 def risen(workspace: Workspace) -> list[Novelty]:
-    """Return the novelties that were worth a campaign, those that cost most now first."""
+    """Return the novelties worth telling, those that cost most now first.
+
+    They were learned, or a campaign collects them now and they cost a pick a day or more.
+    """
     learned = {part.novelty for part in workspace.catalogue.slices.list()}
     return [
         novelty
         for novelty in workspace.catalogue.novelties.list()
-        if novelty.state not in _QUIET or novelty.id in learned
+        if novelty.id in learned
+        or (novelty.state not in _QUIET and novelty.cost.expected >= _SLIGHT)
     ]
 
 
 def quiet(workspace: Workspace) -> tuple[str, ...]:
-    """Return the novelties that never cost enough for a campaign, or were dismissed, in words."""
+    """Return the other novelties, in words: those that cost next to nothing, or were dismissed."""
     names, shown = novelty_names(workspace), {novelty.id for novelty in risen(workspace)}
     return tuple(
-        f"{names[novelty.id]}, {novelty.instances} instances, {cost_of(novelty)}"
+        f"{names[novelty.id]} ({novelty.state}), {novelty.instances} instances, {cost_of(novelty)}"
         for novelty in workspace.catalogue.novelties.list()
         if novelty.id not in shown
     )
@@ -36,7 +41,8 @@ def quiet(workspace: Workspace) -> tuple[str, ...]:
 def cost_of(novelty: Novelty) -> str:
     """Return what a novelty costs now, with its interval."""
     cost = novelty.cost
-    return f"{cost.expected:.0f} lost picks a day ({cost.low:.0f} to {cost.high:.0f})"
+    picks = "pick" if round(cost.expected) == 1 else "picks"
+    return f"{cost.expected:.0f} lost {picks} a day ({cost.low:.0f} to {cost.high:.0f})"
 
 
 def closed_at(workspace: Workspace, novelty: Novelty) -> datetime | None:
