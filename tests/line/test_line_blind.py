@@ -52,7 +52,9 @@ class BlindShift:
     def __init__(self, folder, model):
         self.now, self.model, self.piles = START, model, {}
         self.workspace = Workspace.open(folder)
-        policy = Policy(Watching(reference_frames=REFERENCE, seed=0), Collecting(frames=12, least=12))
+        policy = Policy(
+            Watching(reference_frames=REFERENCE, seed=0), Collecting(frames=12, least=12)
+        )
         self.line = Line(
             self.workspace, CELLS, Person(), ALL, World(lambda: self.now), policy,
             picks_a_day=1000.0,

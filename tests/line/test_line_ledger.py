@@ -1,9 +1,12 @@
 from datetime import timedelta
 
 import pytest
-from line_scenes import ALL, EVERY, START, TRIANGLE, Shift
+from line_scenes import ALL, EVERY, START, TRIANGLE, Shift, draw
 
 from januscl.core import Conflict, Label, NoveltyState, Outcome, Ticket
+from januscl.decks import freeze_slice
+from januscl.line.keeping import keep_labelled
+from januscl.line.memory import known_slices
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +98,21 @@ def test_what_the_labels_say_is_one_kind_becomes_one_novelty(tmp_path, untrained
     assert (merged.action, merged.detail["into"]) == ("novelty.merged", first.id)
     shift.pick((3, 2, 1, 3), 0, Outcome.MISSED, odd=[3])
     assert shift.line.ledger.collecting()[0].instances == named.instances + 2
+    shift.close()
+
+
+def test_a_novelty_is_known_once_its_model_is_released_and_not_before(tmp_path, untrained):
+    shift = Shift(tmp_path / "w", untrained)
+    shift.triangles_arrive(20)
+    (novelty,) = shift.line.ledger.collecting()
+    items = keep_labelled(shift.workspace, (draw(k, (3, 2, 1, 3)) for k in range(3)), novelty.id)
+    shift.catalogue.slices.put(freeze_slice("triangle", items, novelty.id), open=True)
+    assert [part.name for part in known_slices(shift.workspace)] == ["base"]
+    for state in (NoveltyState.LABELLING, NoveltyState.IN_DECK, NoveltyState.IN_RELEASE):
+        shift.line.ledger.move(novelty.id, state, shift.now)
+    assert [part.name for part in known_slices(shift.workspace)] == ["base", "triangle"]
+    shift.line.ledger.move(novelty.id, NoveltyState.COLLECTING, shift.now)
+    assert [part.name for part in known_slices(shift.workspace)] == ["base"]
     shift.close()
 
 

@@ -15,6 +15,7 @@ from januscl.core import (
     new_id,
 )
 from januscl.line import Learning
+from januscl.line.memory import latest_ordinary
 
 EVERY = 30
 
@@ -198,7 +199,7 @@ def test_what_is_kept_for_its_doubt_does_not_say_what_is_ordinary(tmp_path, untr
     shift = Shift(tmp_path / "w", untrained, routine=EVERY)
     ids = shift.works_on(EVERY, every_other)
     kept = {row.id for row in shift.catalogue.observations.list() if row.image is not None}
-    ordinary = {seen.id for seen in shift.line._ordinary()}
+    ordinary = {seen.id for seen in latest_ordinary(shift.workspace, shift.line.routine.kept)}
     assert shift.line.routine.kept <= kept
     assert len(shift.line.routine.kept) >= 12
     assert not ordinary & shift.line.routine.kept

@@ -38,7 +38,7 @@ def test_the_demo_day_has_two_lines_a_station_two_faults_and_two_new_kinds():
     assert {fault.fault for fault in day.faults} == {"defocus", "lamp_failed"}
     assert set(day.mix_at("line-b", 80)) == set(BASE_MIX)
     assert day.mix_at("line-a", 80)["black polybag"] == pytest.approx(0.35)
-    assert day.mix_at("line-b", 250)["holiday box"] == pytest.approx(0.35)
+    assert day.mix_at("line-b", 250)["holiday box"] == pytest.approx(0.45)
     assert sum(day.mix_at("line-b", 250).values()) == pytest.approx(1)
 
 

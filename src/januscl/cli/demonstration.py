@@ -26,9 +26,9 @@ from januscl.sim import BASE_MIX, BASE_TAXONOMY, LATE_KINDS, Day, SimFleet, make
 from januscl.store import Workspace
 from januscl.train import factory_model
 
-HISTORY, BASE_SLICE = 240, 100
+HISTORY, BASE_SLICE = 480, 100
 TICKS_A_TRAINING = 10
-BAD_STEPS = 30
+BAD_STEPS = 20
 
 
 class Demonstration:

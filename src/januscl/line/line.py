@@ -34,7 +34,7 @@ from januscl.line.cycle import Cycle, CycleReport, Ledger, World
 from januscl.line.ending import end_abandoned
 from januscl.line.judging import Judge
 from januscl.line.keeping import load_labelled
-from januscl.line.memory import has_history, latest_ordinary, remember
+from januscl.line.memory import has_history, known_slices, latest_ordinary, remember
 from januscl.line.novelties import NoveltyLedger
 from januscl.line.observer import Observer
 from januscl.line.policy import Policy
@@ -343,7 +343,7 @@ class Line:
         at = self._world.clock()
         known = [
             Observation(frame.id, Frame(frame.image, "slices", "slices", at), instances, model)
-            for part in self.workspace.catalogue.slices.list()
+            for part in known_slices(self.workspace)
             for frame, instances in zip(
                 self.judge.frames(part), self.judge.seen(model, part), strict=True
             )

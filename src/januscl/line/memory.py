@@ -4,7 +4,15 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from januscl.annotate import group_of, validate_label
-from januscl.core import InvalidInput, Label, LabelledFrame, Observation, Slice, Taxonomy
+from januscl.core import (
+    InvalidInput,
+    Label,
+    LabelledFrame,
+    NoveltyState,
+    Observation,
+    Slice,
+    Taxonomy,
+)
 from januscl.decks import Recipe, build_deck, freeze_slice
 from januscl.line.keeping import keep_labelled
 from januscl.store import Workspace
@@ -53,6 +61,18 @@ def remember(
         detail = {"slice": part.name, "judging": len(part.items), "teaching": len(deck.items)}
         tx.audit.record("line", "history.remembered", deck.id, detail, at)
     return part
+
+
+def known_slices(workspace: Workspace) -> list[Slice]:
+    """Return the slices of what is known: the frozen ones, and that of what is being released.
+
+    What a refused challenger did not learn is still a novelty.
+    """
+    catalogue = workspace.catalogue
+    releasing = catalogue.novelties.list([NoveltyState.IN_RELEASE])
+    learned = [catalogue.slices.open_of(novelty.id) for novelty in releasing]
+    frozen = catalogue.slices.list(frozen_only=True)
+    return [*frozen, *(part for part in learned if part is not None)]
 
 
 def latest_ordinary(workspace: Workspace, passed_over: Collection[str]) -> list[Observation]:

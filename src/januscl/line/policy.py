@@ -82,7 +82,7 @@ class Learning:
     """
 
     strategy: str = "replay+interpolate"
-    replay: int = 240
+    replay: int = 480
     steps: int = 100
     batch: int = 8
     threads: int = 2

@@ -156,26 +156,23 @@ def _gift(canvas: Array, x: float, y: float, r: float, rgb: tuple[int, int, int]
     _paint(canvas, (np.maximum(wide, high) < 1) & (np.maximum(wide, high) > 0.88), (40, 34, 40))
 
 
-_GROUNDS = (((196, 22, 36), (250, 250, 245)), ((18, 98, 52), (214, 32, 44)),
-            ((30, 36, 66), (236, 244, 255)), ((128, 138, 150), (92, 112, 142)))  # fmt: skip
-_GIFTS = ((190, 146, 96), (214, 32, 44), (240, 238, 230), (52, 116, 178), (230, 180, 60),
-          (36, 132, 70))  # fmt: skip
+_GROUNDS = (((196, 22, 36), (250, 250, 245)), ((18, 98, 52), (232, 190, 70)),
+            ((30, 36, 86), (206, 214, 226)), ((248, 246, 240), (214, 32, 44)))  # fmt: skip
+_GIFTS = ((190, 146, 96), (214, 32, 44), (240, 238, 230), (36, 132, 70))
 
 
 def _holiday(rng: np.random.Generator, number: int) -> Array:
-    """Holiday art: broad fields of colour that break a face up, and things drawn on them."""
+    """Holiday art: two broad fields of colour that break a face up, and a thing drawn on each."""
     ground, other = _GROUNDS[number % len(_GROUNDS)]
     u, v = _grid()
     canvas = np.zeros((_SIZE, _SIZE, 3))
     canvas[:] = ground
-    fields = ((u + v) % 0.7 < 0.3, (u < 0.5) ^ (v < 0.5), v > 0.55 + 0.12 * np.sin(7 * u),
-              np.abs(u - 0.5) < 0.22)  # fmt: skip
-    _paint(canvas, fields[(number + number // 4) % 4], other)
-    draw: tuple[Callable[..., None], ...] = (_gift, _tree, _gift, _bauble, _gift, _snowflake, _star)
-    for place, (x, y) in enumerate(((0.26, 0.28), (0.72, 0.24), (0.5, 0.74), (0.2, 0.72))):
-        x, y = x + rng.uniform(-0.05, 0.05), y + rng.uniform(-0.05, 0.05)
-        shape = draw[(number + 2 * place) % len(draw)]
-        shape(canvas, x, y, rng.uniform(0.16, 0.25), _GIFTS[int(rng.integers(len(_GIFTS)))])
+    fields = (u + v > 1, u > 0.5, v > 0.5 + 0.1 * np.sin(7 * u), u < v)
+    _paint(canvas, fields[number % len(fields)], other)
+    draw: tuple[Callable[..., None], ...] = (_gift, _tree, _bauble, _star, _snowflake)
+    for place, (x, y) in enumerate(((0.3, 0.3), (0.7, 0.7))):
+        shape = draw[(2 * number + place) % len(draw)]
+        shape(canvas, x, y, rng.uniform(0.15, 0.2), _GIFTS[(number + place) % len(_GIFTS)])
     return canvas
 
 
@@ -212,7 +209,7 @@ def _picture(canvas: Array) -> Image:
 
 CARDBOARDS = 3
 LABELS = 5
-HOLIDAYS = 4
+HOLIDAYS = 3
 TOYS = 4
 CRUMPLES = 3
 
