@@ -268,7 +268,7 @@ def test_the_sentence_counts_every_model_once_and_the_parts_add_up():
     story = demo_story()
     assert sentence(story) == (
         "Janus handed 2 faults to technicians, found 2 novelties and closed 1 of them. Of 2 new "
-        "models that it judged, 1 reached the whole fleet and 1 was refused by the gate."
+        "models judged, 1 reached the whole fleet and 1 was refused by the gate."
     )
     one = story.verdicts[0]
     judged = tuple(

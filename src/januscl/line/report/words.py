@@ -159,7 +159,7 @@ def _judged(story: Story) -> str:
         return ""
     ends = Counter(fate(answer, releases.get(model)) for model, answer in answers.items())
     told = [f"{ends[end]} {FATES[end][ends[end] > 1]}" for end in FATES if ends[end]]
-    return f"Of {count(len(answers), 'new model')} that it judged, {listed(told)}."
+    return f"Of {count(len(answers), 'new model')} judged, {listed(told)}."
 
 
 def last_looks(release: Release) -> list[tuple[StageReport, int]]:
