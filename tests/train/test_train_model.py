@@ -38,7 +38,7 @@ def test_a_short_training_finds_the_packages_of_new_pictures(trained):
 
 
 def test_the_network_is_small_enough_to_ship(kinds, tmp_path):
-    CompactModel.new(kinds).save(tmp_path / "m.safetensors")
+    CompactModel.new(kinds).save(str(tmp_path / "m.safetensors"))
     assert (tmp_path / "m.safetensors").stat().st_size < 8_000_000
 
 

@@ -33,7 +33,8 @@ def _facts(replay: Replay, seconds: float) -> dict[str, Any]:
             "history": len(photographs.history),
             "stream": len(photographs.stream),
             "held_back": len(photographs.held_back),
-            "rejected": len(photographs.rejects),
+            "rejected": [f"{reject.thing}: {reject.reason}" for reject in photographs.rejects],
+            "copies": len(photographs.copies),
         },
         "class_by_class": photographs.by_kind,
         "input_px": replay.input_px,
@@ -78,7 +79,7 @@ def _lines(facts: dict[str, Any]) -> tuple[str, ...]:
     parts, ap = facts["photographs"], facts["held_back_ap"]
     lines = [
         f"{facts['set']}: {parts['history']} photographs of history, {parts['stream']} streamed, "
-        f"{parts['held_back']} held back, {parts['rejected']} rejected; "
+        f"{parts['held_back']} held back, {len(parts['rejected'])} rejected; "
         f"{facts['labels']} labels asked for in the stream."
     ]
     for cycle in facts["cycles"]:
@@ -119,6 +120,7 @@ def _models(replay: Replay) -> list[tuple[str, str]]:
 def _story(replay: Replay, facts: dict[str, Any], lines: Sequence[str]) -> Story:
     workspace, judge = replay.workspace, replay.line.judge
     champion = replay.line.champion
+    names = telling.model_names(workspace, dict(_models(replay)))
     slices = [replay.held_back, *workspace.catalogue.slices.list()]
     ap, gain = facts["held_back_ap"], facts["gain"]
     routine = [cycle for cycle in facts["cycles"] if cycle["routine"]]
@@ -153,7 +155,8 @@ def _story(replay: Replay, facts: dict[str, Any], lines: Sequence[str]) -> Story
         taxonomy=replay.photographs.taxonomy,
         novelties=_cards(replay, facts),
         comparisons=telling.comparisons(judge, [replay.held_back], replay.start.id, champion, 6),
-        verdicts=telling.verdict_cards(workspace),
+        verdicts=telling.verdict_cards(workspace, judge, names),
+        models=("the base model", "the model at the end"),
         retention=facts["retention"],
         ap=telling.ap_table(judge, _models(replay), slices),
         settings={

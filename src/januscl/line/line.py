@@ -144,10 +144,9 @@ class Line:
     ) -> Self:
         """Open a line over a folder, with the shipped model as champion the first time.
 
-        Close it when done, or use it as a context manager. What was learned of cameras and
-        novelties lives in memory: after a restart a camera warms up anew, but for one under a
-        ticket, and novelties that were not closed are found again. Nothing is learned before the
-        line was given labelled frames of ordinary work; see `remember`.
+        Close it when done, or use it as a context manager. Novelties, labels and releases outlive
+        a restart; a camera warms up anew, but for one under a ticket. Nothing is learned before
+        the line was given labelled frames of ordinary work; see `remember`.
 
         Args:
             folder: A workspace, or where one is to be made.

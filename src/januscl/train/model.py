@@ -58,14 +58,14 @@ class CompactModel:
         return cls(network, taxonomy, tuple(kind.id for kind in taxonomy), input_px)
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path | str) -> Self:
         """Read a model that `save` wrote. Nothing in the file is executed.
 
         Raises:
             NotFound: There is no such file.
             InvalidInput: It is no such file, is damaged, or belongs to another architecture.
         """
-        tensors, card = read_tensors(path)
+        tensors, card = read_tensors(Path(path))
         if card.get("architecture") != ARCHITECTURE:
             raise InvalidInput(
                 str(path),
@@ -96,7 +96,7 @@ class CompactModel:
         """The kinds that it can name."""
         return self._taxonomy
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write weights, taxonomy and input size to one safetensors file, atomically.
 
         Raises:
@@ -108,7 +108,7 @@ class CompactModel:
             "rows": list(self.rows),
             "input_px": self.input_px,
         }
-        write_tensors(path, self.network.state_dict(), card)
+        write_tensors(Path(path), self.network.state_dict(), card)
 
     def copy(self) -> Self:
         """Return a model with its own weights."""
