@@ -315,6 +315,20 @@ def test_history_is_what_was_learned_before_without_what_judges(tmp_path, untrai
 KILLED = Learning(steps=40, batch=1, threads=1, replay=4)
 
 
+def test_history_is_without_what_a_later_ticket_says_was_taken_with_a_fault(tmp_path, untrained):
+    shift = Shift(tmp_path / "w", untrained)
+    shift.triangles_arrive(16)
+    (novelty,) = shift.line.ready()
+    learned = {i.id for i in shift.line.learn(novelty).deck.items if i.source == novelty.id}
+    assert learned & {item.id for item in shift.line.cycle.history()} == learned
+    ticket = Ticket("t-1", "camera-a", "robot-a", "defocus", START, shift.now)
+    shift.catalogue.tickets.put(ticket)
+    left = {item.id for item in shift.line.cycle.history()} & learned
+    cameras = {shift.catalogue.observations.get(id).camera for id in left}
+    assert cameras == {"camera-b"}
+    shift.close()
+
+
 def deck_to_train(shift):
     items = keep_labelled(shift.workspace, (draw(k, (3, 2)) for k in range(60, 64)), "new")
     deck = build_deck(items, taxonomy=ALL, recipe=Recipe(), seed=0, parent=shift.champion.id)

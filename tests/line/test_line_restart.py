@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -117,4 +118,33 @@ def test_a_routine_campaign_outlives_its_process(tmp_path, untrained):
     assert shift.line.routine.records() == [shift.catalogue.novelties.get(record.id)]
     assert shift.line.routine.has(record.id)
     assert shift.line.routine.judging(frames) == judging
+    shift.close()
+
+
+def test_an_error_in_a_cycle_loses_no_label_and_the_novelty_can_be_learned_again(shift):
+    shift.triangles_arrive(20)
+    (novelty,) = shift.line.ready()
+
+    def breaks():
+        raise RuntimeError("the power of the trainer failed")
+
+    calm = shift.line.cycle._world
+    shift.line.cycle._world = replace(calm, meanwhile=breaks)
+    with pytest.raises(RuntimeError, match="power"):
+        shift.line.learn(novelty)
+    assert shift.catalogue.novelties.get(novelty.id).state is NoveltyState.COLLECTING
+    shift.line.cycle._world = calm
+    asked = len(shift.person.asked)
+    (again,) = shift.line.ready()
+    assert shift.line.learn(again).labels == asked == 12
+    assert len(shift.person.asked) == asked, "nothing is labelled twice"
+
+
+def test_a_line_that_looks_for_doubt_may_ask_what_is_ready_at_once_after_a_restart(
+    tmp_path, untrained
+):
+    shift = Shift(tmp_path / "doubt", untrained, routine=30)
+    shift.works_on(5)
+    reopened(shift)
+    assert shift.line.ready() == []
     shift.close()

@@ -86,7 +86,9 @@ class Demonstration:
         self._prepare()
         while self.site.fleet.tick < self.day.ticks:
             self.work(1)
-            for novelty in self.line.ready():
+            # One after another: what one cycle labels may show that the next novelty is the same.
+            while ready := self.line.ready():
+                novelty = ready[0]
                 self.cycles.append(self.line.learn(novelty))
                 if self.bad is None and self.cycles[-1].verdict.answer is Answer.PASS:
                     self.bad = self._try_bad_challenger(self.cycles[-1])

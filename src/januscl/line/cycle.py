@@ -29,10 +29,12 @@ from januscl.core import (
     Taxonomy,
     Verdict,
 )
+from januscl.core.wire import digest_of
 from januscl.decks import Recipe, build_deck, check_disjoint, choose_replay, freeze_slice
 from januscl.line.answers import Answers, receive
 from januscl.line.judging import Judge
 from januscl.line.keeping import keep_labelled, load_labelled
+from januscl.line.moving import interrupted
 from januscl.line.policy import Policy
 from januscl.store import Workspace
 from januscl.train.settings import Settings
@@ -157,6 +159,17 @@ class Cycle:
             Conflict: Nothing that was collected of the novelty could be labelled.
             JobFailed: The training ended in an error.
         """
+        try:
+            return self._run(novelty, steps)
+        except BaseException:
+            # Whatever went wrong, the novelty goes on collecting, and its labels are not lost.
+            kept = self._catalogue.novelties.get(novelty.id)
+            state = interrupted(self._workspace, kept)
+            if state is not None:
+                self._ledger.move(novelty.id, state, self._world.clock())
+            raise
+
+    def _run(self, novelty: Novelty, steps: int | None) -> CycleReport:
         frames, came = self.gather(novelty)
         labels = self.label(novelty, frames, came)
         frames = [*self._frames(came), *frames]
@@ -177,8 +190,8 @@ class Cycle:
                 break
             challenger = self.temper(trained, champion, share)
             verdict = self.judge(challenger, champion, part.name)
-        self._catalogue.label_tasks.use(novelty.id, used)
         release = self.release(challenger, champion, novelty, verdict)
+        self._catalogue.label_tasks.use(novelty.id, used)
         closed = self.conclude(novelty, challenger, verdict, release)
         return CycleReport(
             closed, len(labels), deck, challenger, champion, part.name, verdict, release
@@ -244,8 +257,7 @@ class Cycle:
             self._record("quarantined", novelty.id, {"frames": sorted(barred)})
         labelled = [frame for frame in frames if frame.id in truth.keys() - barred]
         # What judged once never teaches.
-        before = self._catalogue.slices.open_of(novelty.id)
-        judged = {item.id for item in before.items} if before else set()
+        judged = {item.id for part in self._catalogue.slices.list() for item in part.items}
         back = self._ledger.judging(labelled) | judged
         items = keep_labelled(
             self._workspace,
@@ -310,7 +322,10 @@ class Cycle:
         return deck
 
     def history(self) -> tuple[DeckItem, ...]:
-        """Return every labelled frame of earlier decks, each once, none of any slice."""
+        """Return every labelled frame of earlier decks, each once, none of any slice.
+
+        Nor any that a ticket, opened since, says was taken with a faulty camera.
+        """
         judged = {item.id for part in self._catalogue.slices.list() for item in part.items}
         known = {
             item.id: item
@@ -318,7 +333,8 @@ class Cycle:
             for item in deck.items
             if item.id not in judged
         }
-        return tuple(known.values())
+        barred = self._catalogue.observations.quarantined(known)
+        return tuple(item for id, item in known.items() if id not in barred)
 
     def train(
         self, deck: Deck, strategy: str | None = None, steps: int | None = None
@@ -331,15 +347,16 @@ class Cycle:
             seed=policy.seed,
             threads=policy.threads,
         )
+        arguments = {
+            "workspace": str(self._workspace.folder),
+            "deck": deck.id,
+            "strategy": strategy or policy.strategy,
+            "settings": asdict(settings),
+        }
         job = self._executor.submit(
             "januscl.line.jobs:train_challenger",
-            {
-                "workspace": str(self._workspace.folder),
-                "deck": deck.id,
-                "strategy": strategy or policy.strategy,
-                "settings": asdict(settings),
-            },
-            key=f"train-{deck.id[:16]}-{strategy or policy.strategy}-{settings.steps}",
+            arguments,
+            key=f"train-{deck.id[:16]}-{digest_of(arguments)[:16]}",
         )
         self._world.meanwhile()
         result: Mapping[str, str] = self._executor.wait(job)

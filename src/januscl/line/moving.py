@@ -42,6 +42,14 @@ def interrupted(workspace: Workspace, novelty: Novelty) -> NoveltyState | None:
     if novelty.state not in _IN_A_CYCLE:
         return None
     releases = [r for r in workspace.catalogue.releases.list() if r.novelty == novelty.id]
-    runs = bool(releases) and releases[-1].stage is Stage.DONE
+    begun = workspace.catalogue.audit.list(
+        subject=novelty.id, action=f"novelty.{NoveltyState.IN_RELEASE}"
+    )
+    # A novelty that came back has an earlier release, which says nothing of this cycle.
+    runs = (
+        bool(releases and begun)
+        and releases[-1].stage is Stage.DONE
+        and releases[-1].opened >= begun[-1].at
+    )
     closes = runs and novelty.state is NoveltyState.IN_RELEASE
     return NoveltyState.CLOSED if closes else NoveltyState.COLLECTING

@@ -86,7 +86,11 @@ class NoveltyLedger:
         self._known[model] = ordinary
         if self._first is None:
             self._first = NoveltyDesk(ordinary, self._picks_a_day)
-            self._restore(model)
+            try:
+                self._restore(model)
+            except BaseException:
+                self._first = None
+                raise
 
     def _restore(self, model: str) -> None:
         """Go on with what the catalogue holds."""
@@ -157,6 +161,8 @@ class NoveltyLedger:
                 novelty = self.move(novelty.id, NoveltyState.COLLECTING, at)
                 self._open_campaign(novelty, at)
             elif novelty.state is NoveltyState.COLLECTING:
+                if not self._catalogue.campaigns.list(novelty.id):  # killed before it was kept
+                    self._open_campaign(novelty, at)
                 novelty = self._end_campaign(novelty, at)
             self._catalogue.novelties.put(novelty)
 
@@ -187,9 +193,11 @@ class NoveltyLedger:
 
     def _enough(self, novelty: Novelty) -> int:
         """Return how many frames a campaign needs: its quota, and fewer once it has waited."""
-        opened = self._catalogue.campaigns.list(novelty.id)[-1].opened
-        waited = novelty.last_seen - opened >= timedelta(hours=self._policy.patience)
         quota = self._policy.frames
+        campaigns = self._catalogue.campaigns.list(novelty.id)
+        if not campaigns:
+            return quota
+        waited = novelty.last_seen - campaigns[-1].opened >= timedelta(hours=self._policy.patience)
         return min(self._policy.least, quota) if waited else quota
 
     def _end_campaign(self, novelty: Novelty, at: datetime) -> Novelty:

@@ -193,9 +193,10 @@ class Observer:
         Raises:
             InvalidInput: They hold too few instances with embeddings.
         """
-        self._models[model] = (InstanceNovelty().fit(known), ScoreMargin().fit(known))
-        self._known.pop(model, None)
+        watchers = (InstanceNovelty().fit(known), ScoreMargin().fit(known))
         self._on_known(model, _embeddings(known))
+        self._models[model] = watchers
+        self._known.pop(model, None)
 
     def watches(self, model: str) -> bool:
         """Say whether the model's embeddings of known kinds were learned."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from januscl.core import (
@@ -66,7 +66,7 @@ class RoutineLedger:
         self.answers = Answers(workspace, max(1, policy.routine_frames // 2))
         self._moments: dict[str, Moments] = {}
         self._desk = self._new_desk()
-        self._model, self._last = "", datetime.min
+        self._model, self._last = "", datetime.min.replace(tzinfo=UTC)
         self.kept: set[str] = set()
 
     def take(self, observation: Observation, event: Event | None) -> None:
