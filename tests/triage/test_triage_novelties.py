@@ -150,7 +150,7 @@ def test_a_dismissed_novelty_stays_quiet():
     world = World(NoveltyDesk(ORDINARY, 1000))
     world.show(20, kind=0)
     (novelty,) = world.desk.rank()
-    world.desk.dismiss(novelty.id)
+    world.desk.move(novelty.id, NoveltyState.DISMISSED)
     world.show(20, kind=0)
     assert [n.state for n in world.desk.rank()] == [NoveltyState.DISMISSED]
 

@@ -264,10 +264,6 @@ class NoveltyDesk:
         file.returned.clear()
         return self.novelty(novelty)
 
-    def dismiss(self, novelty: str) -> Novelty:
-        """Say that a novelty is not worth learning; its instances no longer raise it."""
-        return self.move(novelty, NoveltyState.DISMISSED)
-
     def name(self, novelty: str, name: str, kind: int | None = None) -> Novelty:
         """Give a novelty the name, and the class id, that its labels brought."""
         file = self._file(novelty)
