@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 import threading
+from contextlib import suppress
 from typing import Any
 
 from januscl.core import MissingDependency
@@ -35,6 +36,13 @@ def _import_mujoco() -> Any:
             os.environ["MUJOCO_GL"] = wanted
 
 
+def _load_triton() -> None:
+    # Both triton, which torch imports late, and software GL bring LLVM. Loaded after GL, triton
+    # takes GL's LLVM for its own and the process dies.
+    with suppress(ImportError):
+        importlib.import_module("triton")
+
+
 mujoco: Any = _import_mujoco()
 
 
@@ -52,6 +60,7 @@ def _try_backends() -> Any:
     for name in (wanted,) if wanted in _BACKENDS else _BACKENDS:
         os.environ["PYOPENGL_PLATFORM"] = name
         try:
+            _load_triton()
             found = importlib.import_module(f"mujoco.{name}").GLContext
             found(16, 16).free()
         # A missing library shows as any of these, by version of PyOpenGL and driver.
