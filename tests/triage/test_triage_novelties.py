@@ -295,3 +295,22 @@ def test_a_novelty_is_merged_neither_with_itself_nor_after_it_was_closed():
     go(world.desk, second)
     with pytest.raises(Conflict, match="cannot become dismissed"):
         world.desk.merge(first.id, second.id)
+
+
+def test_a_closed_novelty_that_takes_in_another_stays_closed_until_more_of_it_is_seen():
+    world = World(NoveltyDesk(ORDINARY, 1000))
+    for _ in range(12):
+        world.show(1, kind=1)
+        world.show(1, kind=2)
+    first, second = world.desk.rank()
+    go(world.desk, first)
+    world.show(3, kind=1)
+    kept, gone = world.desk.merge(first.id, second.id)
+    assert (kept.state, gone.state) == (NoveltyState.CLOSED, NoveltyState.DISMISSED)
+    assert kept.last_seen >= second.last_seen
+    times = [sighting.at for sighting in world.desk.members(first.id)]
+    assert times == sorted(times)
+    world.show(5, kind=2)
+    assert world.desk.novelty(first.id).state is NoveltyState.CLOSED
+    world.show(1, kind=2)
+    assert world.desk.novelty(first.id).state is NoveltyState.REGRESSED

@@ -21,23 +21,31 @@ from januscl.core import (
     NoveltyState,
     Observation,
     Taxonomy,
-    mask_iou,
     new_id,
 )
 from januscl.line.answers import Answers
 from januscl.line.moments import hold_back
 from januscl.line.moving import interrupted, keep_move
 from januscl.line.policy import Collecting
-from januscl.line.recalling import recall, recall_pool, seen_again, strangeness
+from januscl.line.recalling import (
+    MERGED,
+    recall,
+    recall_pool,
+    rows_again,
+    seen_again,
+    strangeness,
+)
 from januscl.store import Workspace
 from januscl.triage import Candidate, NoveltyDesk, Sighting, choose_frames
 
 _LOOK_EVERY = 20
-_SAME = 0.5
 _SURE = 0.3
 _ATTEMPTS = 20_000
 _VOTES = 3
 """Labelled instances of one kind that make two novelties one."""
+_NAMED, _CLEARLY, _CONFIDENT = 8, 2 / 3, 0.5
+"""Instances that a new champion gives one name, at least; their share of all that were looked at,
+at least; and the score from which it is a name. A class just learned is named too readily."""
 
 
 class NoveltyLedger:
@@ -77,9 +85,20 @@ class NoveltyLedger:
         self._predict = predict
         self._reports = 0
         asked = self._catalogue.label_tasks.asked()
-        self._asked = Counter(task.novelty for task in asked)
+        before = self._earlier_campaigns()
+        self._asked = Counter(t.novelty for t in asked if (t.novelty, t.observation) not in before)
         self.answers = Answers(workspace, max(1, min(policy.least, policy.frames)))
         self.taken: set[str] = {task.observation for task in asked}
+
+    def _earlier_campaigns(self) -> set[tuple[str | None, str]]:
+        """Return the novelty and frame of what was asked before the novelty came back."""
+        latest: dict[str, Campaign] = {}
+        earlier = set[tuple[str | None, str]]()
+        for campaign in self._catalogue.campaigns.list():
+            if campaign.novelty in latest:
+                earlier |= {(campaign.novelty, id) for id in latest[campaign.novelty].frames}
+            latest[campaign.novelty] = campaign
+        return earlier
 
     def know(self, model: str, ordinary: NDArray[np.floating]) -> None:
         """Take the embeddings ``(M, D)`` of known kinds as a model sees them."""
@@ -185,9 +204,10 @@ class NoveltyLedger:
         return self.waiting(novelty.id) >= min(self._enough(novelty), left)
 
     def left(self, novelty: str) -> int:
-        """Return how many more labels a novelty may cost, over all its campaigns.
+        """Return how many more labels a novelty may cost, over all tries until it is closed.
 
-        Labels that came and those that are still to come are spent alike.
+        Labels that came and those that are still to come are spent alike. One that came back after
+        it was closed may cost as many again.
         """
         return self._policy.frames - self._asked[novelty]
 
@@ -291,9 +311,8 @@ class NoveltyLedger:
                 continue
             seen = self._catalogue.observations.get(sighting.observation).instances
             known = truth[sighting.observation]
-            overlap = mask_iou([seen.masks[sighting.instance]], known.masks)[0]
-            if overlap.size and overlap.max() >= _SAME:
-                votes[int(known.labels[overlap.argmax()])] += 1
+            places = rows_again(seen, [sighting.instance], known).values()
+            votes.update(int(known.labels[place]) for place in places)
         return votes
 
     def _merge(self, novelty: str, other: str) -> None:
@@ -304,38 +323,96 @@ class NoveltyLedger:
             for id, keys in self._desk.joined().items():
                 tx.novelties.assign(id, keys)
             tx.audit.record(
-                "triage", "novelty.merged", other, {"into": novelty, "name": kept.name},
+                "triage", MERGED, other, {"into": novelty, "name": kept.name},
                 kept.last_seen,
             )  # fmt: skip
 
     def rebase(
         self, model: str, embed: Callable[[Observation], Observation], most: int = 40
     ) -> None:
-        """See the latest frames of every novelty again with a new model.
+        """See the latest frames of every novelty again with a new champion.
+
+        A novelty that waits or collects is merged into a closed one when the champion now clearly
+        gives its instances the kind of that one. Should that be wrong, the closed one comes back.
 
         Args:
             model: Its id; what known kinds look like to it was taken before.
             embed: Returns the observation as the new model sees it.
-            most: Frames of each novelty that are looked at again.
+            most: Instances of each novelty that are looked at again.
         """
         frames: dict[str, Observation] = {}
-        for novelty in self._desk.in_state(*NoveltyState):
-            for sighting in self._desk.members(novelty.id)[-most:]:
-                if sighting.observation not in frames:
-                    kept = self._workspace.observation(sighting.observation)
-                    frames[sighting.observation] = embed(kept)
+
+        def see(observation: str) -> Instances:
+            if observation not in frames:
+                frames[observation] = embed(self._workspace.observation(observation))
+            return frames[observation].instances
 
         def again(keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int], NDArray[np.floating]]:
             found: dict[tuple[str, int], NDArray[np.floating]] = {}
             for observation, row in keys:
                 if observation in frames:
                     before = self._catalogue.observations.get(observation).instances
-                    again = seen_again(before, [row], frames[observation].instances)
+                    again = seen_again(before, [row], see(observation))
                     if row in again:
                         found[observation, row] = again[row]
             return found
 
+        for novelty in self._desk.in_state(*NoveltyState):
+            for sighting in self._desk.members(novelty.id)[-most:]:
+                see(sighting.observation)
+        # Before the desk forgets what the new model does not see.
+        same = self._recognised(model, see, most)
         self._desk.rebase(self._known[model], again)
+        for other, novelty_id in same.items():
+            self._merge(novelty_id, other)
+
+    def _recognised(self, model: str, see: Callable[[str], Instances], most: int) -> dict[str, str]:
+        """Return for each novelty that a new champion takes for a closed one the id of that one.
+
+        Labels say more than a model: none that was labelled as another kind, and none whose labels
+        are still to come or to be used, for they are paid for.
+        """
+        closed: dict[int | None, str] = {}
+        for one in sorted(
+            self._desk.in_state(NoveltyState.CLOSED), key=lambda n: (n.first_seen, n.id)
+        ):
+            closed.setdefault(one.kind, one.id)
+        same: dict[str, str] = {}
+        for novelty in self._desk.in_state(
+            NoveltyState.NEW, NoveltyState.COLLECTING, NoveltyState.REGRESSED
+        ):
+            if self.answers.open(novelty.id) or self.answers.unused(novelty.id):
+                continue
+            kind = self._now_named(novelty.id, model, see, most)
+            if kind is not None and kind in closed and novelty.kind in (None, kind):
+                same[novelty.id] = closed[kind]
+        return same
+
+    def _now_named(
+        self, novelty: str, model: str, see: Callable[[str], Instances], most: int
+    ) -> int | None:
+        """Return the kind that a new champion clearly gives what earlier models saw of a novelty.
+
+        Counted against it is what it does not see or is not sure of, and what an earlier model gave
+        that kind as well: that was out of the ordinary under its name.
+        """
+        rows = (
+            (self._catalogue.observations.get(s.observation), s.instance)
+            for s in self._desk.members(novelty)
+        )
+        earlier = [(row, instance) for row, instance in rows if row.model != model][-most:]
+        names: Counter[int] = Counter()
+        for row, instance in earlier:
+            before, now = row.instances, see(row.id)
+            told = (before.labels[instance], before.scores[instance] >= _CONFIDENT)
+            for place in rows_again(before, [instance], now).values():
+                kind = int(now.labels[place])
+                if now.scores[place] >= _CONFIDENT and told != (kind, True):
+                    names[kind] += 1
+        for kind, count in names.most_common(1):
+            if count >= max(_NAMED, _CLEARLY * len(earlier)):
+                return kind
+        return None
 
     def _see(self, observation: Observation, rows: Sequence[int], event: Event | None) -> None:
         seen, frame = observation.instances, observation.frame
@@ -385,6 +462,7 @@ class NoveltyLedger:
                 "triage", "campaign.opened", campaign.id,
                 {"novelty": novelty.id, "quota": campaign.quota}, at,
             )  # fmt: skip
+        self._asked[novelty.id] = 0
 
     def _candidates(self, novelty: str) -> list[Candidate]:
         """Return the frames of a novelty that may be labelled: one candidate a frame."""

@@ -18,6 +18,8 @@ See = Callable[[Observation], Instances]
 Vectors = NDArray[np.floating]
 _SAME = 0.5
 _MEMBERS, _POOL, _EVENTS = 300, 1500, 5000
+MERGED = "novelty.merged"
+"""In the audit log: a novelty was made one with another, which the detail names as ``into``."""
 _SEEN_AGAIN = 40
 """Frames of each novelty that are looked at again where another model saw them."""
 
@@ -102,11 +104,18 @@ def sightings(
 
 def seen_again(before: Instances, rows: Iterable[int], now: Instances) -> dict[int, Vectors]:
     """Return embeddings ``(D,)`` of those rows that a model sees again in the same frame."""
-    found: dict[int, Vectors] = {}
+    if now.embeddings is None:
+        return {}
+    return {row: now.embeddings[place] for row, place in rows_again(before, rows, now).items()}
+
+
+def rows_again(before: Instances, rows: Iterable[int], now: Instances) -> dict[int, int]:
+    """Return which row of ``now`` each of those rows is that stand there again."""
+    found: dict[int, int] = {}
     for row in rows:
         overlap = mask_iou([before.masks[row]], now.masks)[0]
-        if now.embeddings is not None and overlap.size and overlap.max() >= _SAME:
-            found[row] = now.embeddings[int(overlap.argmax())]
+        if overlap.size and overlap.max() >= _SAME:
+            found[row] = int(overlap.argmax())
     return found
 
 
@@ -121,13 +130,20 @@ def _as_kept(workspace: Workspace, seen: ObservationRow, rows: Iterable[int]) ->
 def _returned(
     workspace: Workspace, novelty: Novelty, members: list[Sighting]
 ) -> tuple[datetime, list[Sighting]]:
-    """Return since when a novelty's cost counts, and what was seen of it since it was closed."""
-    moves = workspace.catalogue.audit.list(subject=novelty.id)
+    """Return since when a novelty's cost counts, and what was seen of it since it was closed.
+
+    What was seen before another one was merged into it does not count: see `NoveltyDesk.merge`.
+    """
+    audit = workspace.catalogue.audit
+    merged = [r for r in audit.list(action=MERGED) if r.detail["into"] == novelty.id]
+    moves = sorted([*audit.list(subject=novelty.id), *merged], key=lambda row: row.at)
     closed: datetime | None = None
     since = novelty.first_seen
     for move in moves:
         if move.action == f"novelty.{NoveltyState.CLOSED}":
             closed = move.at
+        elif move.action == MERGED and closed is not None:
+            closed = max(closed, move.at)
         elif move.action == f"novelty.{NoveltyState.REGRESSED}":
             again = [s.at for s in members if closed is not None and closed < s.at <= move.at]
             since = min(again, default=move.at)

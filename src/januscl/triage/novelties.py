@@ -273,6 +273,8 @@ class NoveltyDesk:
     def merge(self, novelty: str, other: str) -> tuple[Novelty, Novelty]:
         """Make two novelties one; the other is dismissed, and what it held is the first's.
 
+        What was seen so far does not bring a closed novelty back; what is seen from then on does.
+
         Returns:
             The novelty with all sightings, and the other one.
 
@@ -284,10 +286,20 @@ class NoveltyDesk:
             raise Conflict(f"novelty {novelty} cannot be merged with itself")
         kept, gone = self._file(novelty), self._file(other)
         self.move(other, NoveltyState.DISMISSED)
+        one, two = kept.novelty, gone.novelty
         kept.since = min(kept.since, gone.since)
         kept.keys |= gone.keys
+        members = sorted([*kept.members, *gone.members], key=lambda s: (s.at, s.key))
+        kept.members = deque(members, maxlen=_MEMBERS)
+        kept.returned.clear()
+        kept.novelty = replace(
+            one,
+            first_seen=min(one.first_seen, two.first_seen),
+            last_seen=max(one.last_seen, two.last_seen),
+            instances=len(kept.keys),
+            robots=tuple(sorted({*one.robots, *two.robots})),
+        )
         self._joined.setdefault(novelty, []).extend(sorted(gone.keys))
-        self._join(kept, sorted(gone.members, key=lambda s: (s.at, s.key)))
         gone.members.clear()
         gone.keys.clear()
         self._look_again()
