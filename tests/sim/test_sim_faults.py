@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -80,6 +82,28 @@ def test_a_frozen_camera_repeats_its_frame_while_time_and_bin_go_on(robot):
     assert set(robot.truth().kinds) == {"tube"}
 
 
+@pytest.mark.parametrize(("severity", "least", "most"), [(0.3, 5, 25), (0.7, 25, 38)])
+def test_a_camera_that_freezes_now_and_then_repeats_its_severitys_share_of_frames(
+    robot, severity, least, most
+):
+    robot.set_fault("frozen_frame", severity)
+    frames = [robot.look().image for _ in range(41)]
+    repeated = sum(np.array_equal(a, b) for a, b in itertools.pairwise(frames))
+    assert least <= repeated <= most
+
+
+def test_all_faults_at_once_are_taken_out_one_by_one(robot):
+    healthy = robot.look().image
+    floor = _difference(healthy, robot.look().image)
+    for name in FAULTS:
+        robot.set_fault(name, 0.6)
+    assert set(robot.faults) == set(FAULTS)
+    for name in FAULTS:
+        robot.set_fault(name, 0)
+        assert name not in robot.faults
+    assert _difference(healthy, robot.look().image) < 1.2 * floor
+
+
 def test_a_knock_really_moves_the_camera(robot):
     robot.look()
     before = robot.truth().ids > 0
@@ -89,7 +113,9 @@ def test_a_knock_really_moves_the_camera(robot):
     assert (before & after).sum() < 0.85 * before.sum()
 
 
-@pytest.mark.parametrize(("name", "severity"), [("gremlins", 0.5), ("defocus", 1.5)])
+@pytest.mark.parametrize(
+    ("name", "severity"), [("gremlins", 0.5), ("defocus", 1.5), ("defocus", float("nan"))]
+)
 def test_unknown_faults_and_severities_are_refused(robot, name, severity):
     with pytest.raises(InvalidInput, match=name):
         robot.set_fault(name, severity)

@@ -141,12 +141,40 @@ def test_an_unknown_robot_is_not_found(fleet):
         ("mix: {box: 3, tube: 1}", "mix: {box: much}", "mix"),
         ("mix: {box: 3, tube: 1}", "mix: [box]", "mix"),
         ("site: yard", "site: [", "YAML"),
+        ("site: yard", "site: yard\nsite: mill", "'site' twice"),
+        ("site: yard", 'site: "a\\nb"', "site: expected a text in one line"),
+        ("site: yard", "[" * 5000, "YAML"),
+        ("site: yard", "site: !!python/object/apply:os.getcwd []", "YAML"),
+        ("2026-05-04T06:00:00Z", "2026-13-04T06:00:00Z", "month"),
+        ("2026-05-04T06:00:00Z", "9999-12-31T23:50:00Z", "start"),
+        ("2026-05-04T06:00:00Z", "2026-05-04T06:00:00", "start"),
+        ("ticks: 20", f"ticks: {'9' * 5000}", "YAML"),
+        ("ticks: 20", "ticks: true", "ticks"),
+        ("box: 3", f"box: {'9' * 400}", "mix: expected weights of 0 or more, found 9999"),
+        ("box: 3", "box: .nan", "mix"),
+        ("severity: 0.6", "severity: .nan", "severity"),
+        ("seconds_per_tick: 60", "seconds_per_tick: .inf", "seconds_per_tick"),
+        ("until: 4", "until: true", "until"),
+        ("line: two}", "line: two, station: true}", "at most one station"),
+        ("station: true", "station: yes please", "station"),
+        (
+            "until: 4}",
+            "until: 4}\n  - {kind: holiday box, share: 0.6, lines: [one], from: 3}",
+            r"shares on one that sum to at most 1 at any tick, found 1\.1 at tick 3",
+        ),
     ],
 )
 def test_a_bad_day_is_refused_with_the_field_that_is_wrong(old, new, named):
     assert old in DAY
     with pytest.raises(InvalidInput, match=named):
         day_from_text(DAY.replace(old, new, 1))
+
+
+def test_arrivals_whose_shares_fill_a_line_one_after_the_other_are_a_day():
+    more = "until: 4}\n  - {kind: holiday box, share: 1.0, lines: [one], from: 4}"
+    day = day_from_text(DAY.replace("until: 4}", more))
+    assert day.mix_at("one", 4)["holiday box"] == 1
+    assert all(sum(day.mix_at("one", tick).values()) == pytest.approx(1) for tick in range(20))
 
 
 def test_a_day_file_is_read_from_disk_and_a_missing_one_is_named(tmp_path):

@@ -150,6 +150,28 @@ def test_a_cup_on_two_packages_takes_both():
     raise AssertionError(f"no seal on two packages brought both up: {outcomes}")
 
 
+def test_a_heavy_box_that_the_cup_holds_off_its_middle_is_dropped_and_stays_in_the_bin():
+    taxonomy = BASE_TAXONOMY.with_kind("holiday box", "box")
+    robot, outcomes = _robot(20), Counter()
+    for seed in range(12):
+        robot.load({"holiday box": 1.0}, 1, seed)
+        robot.look()
+        truth = robot.truth().instances(taxonomy)
+        mask = decode_mask(truth.masks[0])
+        room = _room(mask)
+        middle = np.argwhere(mask).mean(axis=0)
+        # As far off the middle as the whole cup still has room on the face.
+        places = np.argwhere((room > 8) & (room < 11))
+        row, column = places[np.hypot(*(places - middle).T).argmax()]
+        outcome = robot.attempt(truth, 0, (column + 0.5, row + 0.5))
+        outcomes[outcome] += 1
+        if outcome is Outcome.DROPPED:
+            assert robot.last_attempt.touched == ("holiday box",), "the cup did seal"
+            assert robot.last_attempt.came_up == ()
+            assert robot.remaining == 1
+    assert outcomes[Outcome.DROPPED] >= 4
+
+
 def test_a_bin_is_exchanged_when_it_was_tried_often_enough():
     robot = CellRobot(Cell("r", "c", "l", "s"), Look(), 8, 96, max_attempts_per_pile=3, patience=9)
     robot.look()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -117,41 +117,81 @@ def day_from_text(text: str, thing: str = "day") -> Day:
     Raises:
         InvalidInput: See `read_day`; ``thing`` names the text in the error.
     """
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InvalidInput(thing, "YAML", " ".join(str(error).split()), "Correct it.") from error
-    top = _Fields(value, thing)
+    top = _Fields(_parsed(text, thing), thing)
     lines = top.texts("lines")
     site = top.text("site")
     ticks = top.whole("ticks", 1)
+    seconds = top.number("seconds_per_tick", 1.0, 86400.0)
     mix = top.take("mix")
     if not isinstance(mix, Mapping):
         raise top.wrong("mix", "kind names with weights", mix)
-    check_mix({str(k): w if isinstance(w, int | float) else -1.0 for k, w in mix.items()},
-              f"{thing}: mix")  # fmt: skip
+    for weight in mix.values():
+        if not _is_number(weight, 0, 1e9):
+            raise top.wrong("mix", "weights of 0 or more", weight)
+    check_mix({str(kind): float(weight) for kind, weight in mix.items()}, f"{thing}: mix")
     cells = tuple(_cell(row, lines, site) for row in top.rows("cells"))
     _check_cells(cells, thing)
     robots = tuple(cell.robot for cell in cells)
     day = Day(
         site,
-        _start(top),
+        _start(top, ticks, seconds),
         ticks,
-        top.number("seconds_per_tick", 1.0, 86400.0),
+        seconds,
         cells,
         {str(kind): float(weight) for kind, weight in mix.items()},
         tuple(_arrival(row, lines) for row in top.rows("arrivals", optional=True)),
         tuple(_fault(row, robots) for row in top.rows("faults", optional=True)),
     )
     top.done()
+    _check_shares(day, thing)
     return day
 
 
-def _start(top: "_Fields") -> datetime:
+class _Loader(yaml.SafeLoader):
+    """A safe loader that takes no field twice, where YAML's own keeps the last one in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for name in names:
+            if names.count(name) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the field {name!r} twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+def _parsed(text: str, thing: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)
+    # Beside its own errors the parser raises what a month of 13 or a thousand brackets cause.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InvalidInput(thing, "YAML", " ".join(str(error).split()), "Correct it.") from error
+
+
+def _check_shares(day: Day, thing: str) -> None:
+    """Raise `InvalidInput` where more than all packages of a line are said to be new kinds."""
+    for line in {cell.line for cell in day.cells}:
+        for arrival in day.arrivals:
+            total = sum(day.mix_at(line, arrival.begins).values())
+            if total > 1 + 1e-9:
+                raise InvalidInput(
+                    f"{thing}: arrivals",
+                    f"shares on {line} that sum to at most 1 at any tick",
+                    f"{total:g} at tick {arrival.begins}",
+                    "Lower a share, or end one arrival before the next.",
+                )
+
+
+def _start(top: "_Fields", ticks: int, seconds_per_tick: float) -> datetime:
     start = top.take("start")
     if not isinstance(start, datetime) or start.tzinfo is None:
         raise top.wrong("start", "a UTC time such as 2026-11-02T06:00:00Z", start)
-    return start.astimezone(UTC)
+    try:
+        start = start.astimezone(UTC)
+        start + timedelta(seconds=ticks * seconds_per_tick)
+    except OverflowError as error:
+        raise top.wrong("start", "a day that lies within the years 1 to 9999", start) from error
+    return start
 
 
 def _cell(row: "_Fields", lines: tuple[str, ...], site: str) -> Cell:
@@ -183,7 +223,7 @@ def _arrival(row: "_Fields", lines: tuple[str, ...]) -> Arrival:
     check_mix({kind: 1.0}, row.thing)
     begins = row.whole("from", 0)
     ends = row.take("until", default=None)
-    if ends is not None and (not isinstance(ends, int) or ends <= begins):
+    if ends is not None and (type(ends) is not int or ends <= begins):
         raise row.wrong("until", f"a tick after {begins}", ends)
     where = row.texts("lines")
     if unknown := sorted(set(where) - set(lines)):
@@ -200,6 +240,14 @@ def _fault(row: "_Fields", robots: tuple[str, ...]) -> ScriptedFault:
     fault = ScriptedFault(robot, name, severity, row.whole("at", 0), row.whole("repair", 0))
     row.done()
     return fault
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value.isprintable() and bool(value)
+
+
+def _is_number(value: Any, least: float, most: float) -> bool:
+    return type(value) in (int, float) and least <= value <= most
 
 
 _REQUIRED: Any = object()
@@ -231,14 +279,14 @@ class _Fields:
         return value
 
     def text(self, field: str) -> str:
-        return str(self._checked(field, "a text", lambda v: isinstance(v, str) and bool(v)))
+        return str(self._checked(field, "a text in one line", _is_text))
 
     def among(self, field: str, known: tuple[str, ...]) -> str:
         return str(self._checked(field, f"one of {list(known)}", lambda v: v in known))
 
     def texts(self, field: str) -> tuple[str, ...]:
         def fits(value: Any) -> bool:
-            return isinstance(value, list) and all(isinstance(v, str) and v for v in value)
+            return isinstance(value, list) and all(map(_is_text, value))
 
         return tuple(self._checked(field, "a list of texts", fits))
 
@@ -249,11 +297,8 @@ class _Fields:
         return int(self._checked(field, f"a whole number of {least} or more", fits))
 
     def number(self, field: str, least: float, most: float) -> float:
-        def fits(value: Any) -> bool:
-            plain = isinstance(value, int | float) and not isinstance(value, bool)
-            return plain and least <= value <= most
-
-        return float(self._checked(field, f"a number in {least:g}..{most:g}", fits))
+        expected = f"a number in {least:g}..{most:g}"
+        return float(self._checked(field, expected, lambda v: _is_number(v, least, most)))
 
     def rows(self, field: str, optional: bool = False) -> list["_Fields"]:
         value = self.take(field, default=[]) if optional else self.take(field)
