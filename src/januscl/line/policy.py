@@ -1,8 +1,10 @@
 """The settings of the line, each with what it decides; times and shares are explicit."""
 
 from dataclasses import dataclass, field
+from math import inf
 
 from januscl.core import InvalidInput
+from januscl.train import strategy_named
 from januscl.watch import LEAST_REFERENCE
 
 
@@ -56,6 +58,10 @@ class Collecting:
         routine_every: Frames that a routine campaign looks through, while no novelty collects,
             for those of which the model is most in doubt; 0 for no routine campaigns.
         routine_frames: Labels that a routine campaign asks for, at most.
+
+    Raises:
+        InvalidInput: A count, a time or a cost is below what makes sense, or the share does not
+            lie between 0 and 1.
     """
 
     frames: int = 60
@@ -66,6 +72,21 @@ class Collecting:
     hours: float = 72.0
     routine_every: int = 0
     routine_frames: int = 24
+
+    def __post_init__(self) -> None:
+        for name, least in (("frames", 2), ("least", 1), ("routine_every", 0)):
+            _check_count(f"collecting.{name}", getattr(self, name), least)
+        _check_count("collecting.routine_frames", self.routine_frames, 2)
+        if not 0 < self.held_back < 1:
+            raise InvalidInput(
+                "collecting.held_back", "a share between 0 and 1", f"{self.held_back}", "Try 1/3."
+            )
+        for name in ("min_cost", "patience", "hours"):
+            if not 0 <= getattr(self, name) < inf:
+                raise InvalidInput(
+                    f"collecting.{name}", "a number of 0 or more", f"{getattr(self, name)}",
+                    "Correct the policy.",
+                )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -79,6 +100,10 @@ class Learning:
         batch: Pictures a step.
         threads: torch's threads.
         seed: Of deck, augmentation and training.
+
+    Raises:
+        InvalidInput: A count is below what makes sense.
+        NotFound: There is no strategy of this name.
     """
 
     strategy: str = "replay+interpolate"
@@ -87,6 +112,12 @@ class Learning:
     batch: int = 8
     threads: int = 2
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        # At once, and not in a training after the labels were paid for.
+        strategy_named(self.strategy)
+        for name, least in (("replay", 0), ("steps", 1), ("batch", 1), ("threads", 1), ("seed", 0)):
+            _check_count(f"learning.{name}", getattr(self, name), least)
 
 
 @dataclass(frozen=True)
