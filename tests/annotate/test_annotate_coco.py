@@ -181,6 +181,11 @@ def test_every_kind_of_sound_picture_is_taken_at_its_upright_size(tmp_path):
         ({"file_name": ""}, "a path inside the set's folder"),
         ({"file_name": 7}, "a path inside the set's folder"),
         ({}, "a path inside the set's folder"),
+        ({"file_name": "\ud800.png"}, "a path inside the set's folder"),
+        ({"file_name": "x" * 400 + ".png"}, "is neither at"),
+        ({"file_name": "a.png", "height": float("nan")}, "the size nanx30"),
+        ({"file_name": "a.png", "observation": "a\nb"}, "an id of printable characters"),
+        ({"file_name": "a.png", "observation": "x" * 201}, "200 at most"),
     ],
 )
 def test_a_bad_picture_is_rejected_with_its_annotations_and_the_rest_is_kept(
@@ -236,6 +241,32 @@ def test_kinds_keep_their_ids_across_files_by_name(tmp_path):
     assert coco.taxonomy.kinds == (*known.kinds, Kind(5, "box"), Kind(3, "crate"))
     assert coco.pictures[0].labels == (5, 1)
     assert ["category [4]" in reject.thing for reject in coco.rejects] == [True]
+
+
+@pytest.mark.parametrize("name", ["\ud800bag", "ba\x1b[31mg", "bag\nbox", "b" * 101, "", 3, None])
+def test_a_category_whose_name_could_not_be_written_down_goes_with_its_annotations(tmp_path, name):
+    categories = [{"id": 1, "name": name}, {"id": 2, "name": "box", "shape": "\ud800"}]
+    annotations = [annotation(1), annotation(2, category_id=2)]
+    coco = read_coco(write(tmp_path, annotations, categories=categories))
+    assert coco.taxonomy.kinds == (Kind(2, "box", "unknown"),)
+    assert coco.pictures[0].labels == (2,)
+    assert "1 to 100 printable characters" in coco.rejects[0].reason
+    assert "no category with the id 1" in coco.rejects[1].reason
+
+
+def test_an_exif_rotated_picture_meets_masks_that_were_drawn_upright(tmp_path):
+    """Stored lying, shown standing: what is annotated at the top is red at the top."""
+    upright = np.zeros((30, 20, 3), np.uint8)
+    upright[:10, :] = (250, 0, 0)
+    exif = Pillow.Exif()
+    exif[0x0112] = 6
+    Pillow.fromarray(np.ascontiguousarray(np.rot90(upright))).save(tmp_path / "a.png", exif=exif)
+    images = [{"id": 1, "file_name": "a.png", "height": 30, "width": 20}]
+    top = annotation(segmentation=[[0, 0, 20, 0, 20, 10, 0, 10]])
+    (picture,) = read_coco(write(tmp_path, [top], images)).pictures
+    frame = picture.frame()
+    assert (frame.image[decode_mask(frame.truth.masks[0])] == (250, 0, 0)).all()
+    assert (frame.image[~decode_mask(frame.truth.masks[0])] == 0).all()
 
 
 def test_a_root_category_that_is_annotated_is_kept(tmp_path):

@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from januscl import __version__
 from januscl.cli.main import app
+from januscl.core import InvalidInput
 
 JANUS = Path(sys.executable).with_name("janus")
 WITHOUT_TORCH = "import sys; sys.modules['torch'] = None\n"
@@ -47,6 +49,15 @@ def test_the_version_is_told_to_people_and_to_programs():
         (("train", ".", "--factory"), "give either a COCO set or --factory"),
         (("train", ".", "--strategy", "bogus"), "'naive', 'replay', 'replay+interpolate'"),
         (("models", "export", "m-1"), "--out"),
+        (("replay", ".", "--budget", "0"), "--budget"),
+        (("replay", ".", "--budget", "nan"), "--budget"),
+        (("replay", ".", "--input-px", "100"), "16 does not divide 100"),
+        (("replay", ".", "--order", "random"), "'auto', 'file', 'kind'"),
+        (("train", ".", "--steps", "0"), "--steps"),
+        (("train", ".", "--seed", "-1"), "--seed"),
+        (("demo", "--seed", str(10**30)), "--seed"),
+        (("demo", "--threads", "0"), "--threads"),
+        (("events", "--limit", str(10**30)), "--limit"),
     ],
     ids=" ".join,
 )
@@ -55,6 +66,56 @@ def test_wrong_usage_is_told_at_once_and_exits_with_2(arguments, says):
     assert result.exit_code == 2
     assert says in " ".join(result.stderr.replace("│", " ").split())
     assert "[<" not in result.stderr
+
+
+def leaves(group, prefix=()):
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from leaves(command, (*prefix, name))
+        else:
+            yield (*prefix, name), command
+
+
+LEAVES = dict(leaves(typer.main.get_command(app)))
+
+
+def test_the_commands_are_those_that_the_manual_promises():
+    assert {name[0] for name in LEAVES} == {
+        "demo", "replay", "train", "evaluate", "deck", "events", "tickets", "novelties", "release",
+        "status", "rejects", "audit", "labels", "models", "version",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LEAVES, ids=" ".join)
+def test_every_command_takes_json(name):
+    assert any("--json" in option.opts for option in LEAVES[name].params)
+
+
+def test_a_replay_takes_a_quarter_of_an_hour_unless_told_otherwise():
+    (budget,) = (o for o in LEAVES[("replay",)].params if o.name == "budget")
+    assert budget.default == 15
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        ("[{robot: r, camera: c, line: a}]", "found 0 and 1"),
+        ("[{robot: r, camera: c, line: a, station: true}]", "found 1 and 0"),
+    ],
+)
+def test_a_day_on_which_nothing_could_be_released_is_refused_before_it_is_simulated(
+    tmp_path, cells, found
+):
+    day = tmp_path / "day.yaml"
+    day.write_text(
+        "site: s\nstart: 2026-05-04T06:00:00Z\nticks: 3\nseconds_per_tick: 60\nlines: [a]\n"
+        f"mix: {{box: 1}}\ncells: {cells}\n"
+    )
+    error = janus("demo", "--day", day, "--out", tmp_path / "out").exception
+    assert isinstance(error, InvalidInput)
+    assert found in str(error)
+    assert "station: true" in str(error)
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_error_of_the_system_is_one_line(tmp_path):

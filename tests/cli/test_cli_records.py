@@ -195,6 +195,29 @@ def test_showing_a_release_that_was_stopped_exits_with_3(workspace):
     )
 
 
+def test_a_release_that_a_person_stops_is_told_to_people_and_to_programs(tmp_path):
+    from januscl.store import Workspace
+
+    with Workspace.open(fill(tmp_path / "w")) as opened:
+        ended = opened.catalogue.releases.list()[0]
+        for k in (8, 9):
+            opened.catalogue.releases.put(
+                replace(ended, id=f"{k}-open", stage=Stage.BETA, reports=())
+            )
+    told = janus("release", "stop", "8", "--reason", "it smells", "-w", tmp_path / "w")
+    assert told.exit_code == 0, told.output
+    assert "Release 8-open is rolled back; every robot runs m-1 again." in told.stdout
+    machine = json.loads(
+        janus(
+            "release", "stop", "9", "--reason", "it smells", "-w", tmp_path / "w", "--json"
+        ).stdout
+    )
+    assert (machine["id"], machine["stage"]) == ("9-open", "rolled_back")
+    assert machine["reports"][-1]["reasons"] == ["it smells"]
+    again = janus("release", "stop", "9", "-w", tmp_path / "w")
+    assert "9-open has ended already" in str(again.exception)
+
+
 def test_rejects_come_newest_first_with_the_whole_reason_for_programs(tmp_path):
     from januscl.store import Workspace
 

@@ -14,11 +14,16 @@ Key = int | str
 """What COCO files use as ids."""
 
 _HIGHEST_ID = 2**31 - 1
+_LONGEST = 100
 
 
 def is_key(value: Any) -> TypeGuard[Key]:
     """Say whether a JSON value can be an id."""
     return isinstance(value, int | str) and not isinstance(value, bool)
+
+
+def _is_name(value: str) -> bool:
+    return value.isprintable() and 1 <= len(value) <= _LONGEST
 
 
 def kinds_of(
@@ -37,8 +42,12 @@ def kinds_of(
     for index, entry in enumerate(document["categories"]):
         key = entry.get("id") if isinstance(entry, dict) else None
         name = entry.get("name") if isinstance(entry, dict) else None
-        if not is_key(key) or not isinstance(name, str) or not name.strip():
-            log.add(f"category [{index}]", f"expected an id and a name, found {entry!r:.80}")
+        if not is_key(key) or not isinstance(name, str) or not _is_name(name.strip()):
+            log.add(
+                f"category [{index}]",
+                f"expected an id and a name of 1 to {_LONGEST} printable characters, found "
+                f"{entry!r:.80}",
+            )
             continue
         if key in kinds:
             log.add(f"category {key!r} [{index}]", "its id stands twice; the first one is kept")
@@ -59,7 +68,10 @@ def _kind(
     id = int(key) if free else max(taken, default=0) + 1
     shape = entry.get("shape")
     kind = Kind(
-        id, name, shape if isinstance(shape, str) else "unknown", entry.get("retired") is True
+        id,
+        name,
+        shape if isinstance(shape, str) and _is_name(shape) else "unknown",
+        entry.get("retired") is True,
     )
     return id, Taxonomy((*taxonomy.kinds, kind))
 

@@ -147,15 +147,27 @@ def _pictures(
     return pictures
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long for any file
+        return False
+
+
 def _picture(entry: Mapping[str, Any], folders: Sequence[Path], split: str) -> CocoPicture:
     name, observation = entry.get("file_name"), entry.get("observation")
-    inside = isinstance(name, str) and name not in ("", ".") and "\0" not in name
+    inside = isinstance(name, str) and name not in ("", ".") and name.isprintable()
     if not inside or PurePosixPath(str(name)).is_absolute() or ".." in Path(str(name)).parts:
         raise InvalidInput(
             "file_name", "a path inside the set's folder", f"{name!r:.80}", "Mend the entry."
         )
+    if isinstance(observation, str) and not (observation.isprintable() and len(observation) <= 200):
+        raise InvalidInput(
+            "observation", "an id of printable characters, 200 at most", f"{observation!r:.80}",
+            "Mend the entry.",
+        )  # fmt: skip
     places = [folder / str(name) for folder in folders]
-    path = next((place for place in places if place.is_file()), None)
+    path = next((place for place in places if _is_file(place)), None)
     if path is None:
         raise NotFound(f"picture {name} is neither at {' nor at '.join(map(str, places))}")
     height, width = read_image(path).shape[:2]

@@ -2,12 +2,16 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from januscl.cli.options import AccountOption, SeedOption, ThreadsOption
 from januscl.cli.output import progress_bars
+from januscl.core import InvalidInput
+
+if TYPE_CHECKING:
+    from januscl.sim import Day
 
 
 def demo(
@@ -31,6 +35,7 @@ def demo(
 
     began = time.monotonic()
     script = demo_day() if day is None else read_day(day)
+    _check_day(script, day)
 
     from januscl.cli.demo_account import account_of
     from januscl.cli.demonstration import Demonstration
@@ -48,3 +53,15 @@ def demo(
         shown.run()
         account = account_of(shown, time.monotonic() - began)
     account.tell(json)
+
+
+def _check_day(script: "Day", file: Path | None) -> None:
+    """Refuse a day on which no model could be released, before hours of it were simulated."""
+    stations = sum(cell.station for cell in script.cells)
+    if stations != 1 or len(script.cells) < 2:
+        raise InvalidInput(
+            f"{file or 'day'}: cells",
+            "one test station (`station: true`) and at least one robot at work",
+            f"{stations} and {len(script.cells) - stations}",
+            "Releases begin at the station; add what is missing.",
+        )

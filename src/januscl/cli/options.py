@@ -16,10 +16,10 @@ WorkspaceOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 AccountOption = Annotated[bool, typer.Option("--json", help="Print the account as JSON.")]
 BaseOption = Annotated[str, typer.Option(help="A model file to start from, or `factory`.")]
-SeedOption = Annotated[int, typer.Option(min=0, help="Of all chance.")]
+SeedOption = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of all chance.")]
 ThreadsOption = Annotated[int, typer.Option(min=1, help="torch's threads.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
-LimitOption = Annotated[int, typer.Option(min=1, help="The newest so many.")]
+LimitOption = Annotated[int, typer.Option(min=1, max=1_000_000, help="The newest so many.")]
 
 DEFAULT_WORKSPACE = Path("janus-demo/workspace")
 

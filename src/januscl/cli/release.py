@@ -65,9 +65,14 @@ def stop(
     release: Annotated[str, typer.Argument(help="Id of the release, or the start of it.")],
     reason: Annotated[str, typer.Option(help="Why, for the audit log.")] = "A person stopped it.",
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    json: JsonOption = False,
 ) -> None:
     """Roll an open release back: every robot runs the champion again."""
     with existing(workspace) as opened:
         found = one_of(opened.catalogue.releases.list(), release, "release")
         ended = end_release(opened, found.id, reason, datetime.now(UTC), "person")
-    console.print(f"Release {ended.id} is rolled back; every robot runs {ended.champion} again.")
+    if json:
+        print_json(ended)
+    else:
+        told = f"Release {ended.id} is rolled back; every robot runs {ended.champion} again."
+        console.print(told)

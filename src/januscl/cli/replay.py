@@ -39,7 +39,8 @@ def replay(  # noqa: PLR0913 - a command has as many options as it has
     ] = Order.AUTO,
     budget: Annotated[float, typer.Option(min=1, help="Minutes for all of it.")] = 15.0,
     input_px: Annotated[
-        int | None, typer.Option(min=64, max=1024, help="Side that pictures are fitted into.")
+        int | None,
+        typer.Option(min=64, max=1024, help="Side that pictures are fitted into; 16 divides it."),
     ] = None,
     seed: SeedOption = 0,
     threads: ThreadsOption = 2,
@@ -52,6 +53,8 @@ def replay(  # noqa: PLR0913 - a command has as many options as it has
     """
     from januscl.annotate import find_coco
 
+    if input_px is not None and input_px % 16:
+        raise typer.BadParameter(f"16 does not divide {input_px}", param_hint="--input-px")
     find_coco(labels or data)
     check_model_file(base)
 
