@@ -48,6 +48,16 @@ def test_the_same_seed_gives_the_same_losses_and_another_seed_others(model, pile
     assert one.losses != other.losses
 
 
+def test_bfloat16_rounds_the_products_of_training_and_no_weight(model, piles):
+    exact, rounded = (
+        fit(model, piles[:3], piles[3:], Replay(), replace(SHORT, precision=precision), inverted)
+        for precision in ("float32", "bfloat16")
+    )
+    assert rounded.losses != exact.losses
+    assert np.mean(rounded.losses) == pytest.approx(np.mean(exact.losses), rel=0.1)
+    assert {t.dtype for t in rounded.model.network.parameters()} == {torch.float32}
+
+
 def test_training_leaves_the_champion_and_the_callers_torch_as_they_were(model, piles):
     before = {n: t.clone() for n, t in model.network.state_dict().items()}
     torch.manual_seed(7)

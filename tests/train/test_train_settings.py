@@ -81,3 +81,8 @@ def test_interpolation_ends_a_part_of_the_way_from_the_champion_to_what_was_lear
     check_strategy(Interpolate(Replay()))
     with pytest.raises(InvalidInput, match="above 0 and up to 1, found 0"):
         Interpolate(Naive(), 0)
+
+
+def test_a_precision_that_does_not_exist_is_refused_with_those_that_do():
+    with pytest.raises(InvalidInput, match="auto, float32, bfloat16"):
+        Settings(precision="half")

@@ -25,10 +25,10 @@ from januscl.train import (
     strategy_named,
 )
 
-PILES = 1200
+PILES = 2400
 HELD_BACK = 100
 SEED = 1
-STEPS = 1000
+STEPS = 3000
 LEARNING_RATE = 1.5e-3
 
 _NEVER = Chance(0, 1, 1)

@@ -111,7 +111,7 @@ class TruthRecorder:
         name = self._robots[observation]
         last = self._site.robot(name).last_attempt
         assert last is not None, "a report follows an attempt"
-        self.picks[observation] = TruePick(pick.at, name, _kind(last), pick.outcome)
+        self.picks[observation] = TruePick(pick.at, name, true_kind(last), pick.outcome)
 
     def faulty(self) -> frozenset[str]:
         """Return the observations taken while their camera had a fault."""
@@ -123,7 +123,8 @@ class TruthRecorder:
         return None if scene is None else scene.truth().instances(taxonomy)
 
 
-def _kind(attempt: Attempt) -> str | None:
+def true_kind(attempt: Attempt) -> str | None:
+    """Return the kind that an attempt was really made on, or that most of the bin is of."""
     if attempt.outcome is Outcome.INFEASIBLE and attempt.target is None:
         return max(sorted(set(attempt.left)), key=attempt.left.count, default=None)
     return attempt.target or attempt.pointed

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from januscl.train.loop import Augment, FitReport, Progress, fit
     from januscl.train.model import CompactModel
     from januscl.train.network import CompactMaskRCNN, Detections
+    from januscl.train.processor import limited_threads
     from januscl.train.settings import Settings
     from januscl.train.strategies import Interpolate, Naive, Replay, strategy_named
-    from januscl.train.threads import limited_threads
 
 __all__ = [
     "Augment", "Checkpoint", "CompactMaskRCNN", "CompactModel", "Detections", "FitReport",
@@ -32,7 +32,7 @@ _HOME = {
     "CompactModel": "model", "Detections": "network", "FitReport": "loop",
     "Interpolate": "strategies", "Naive": "strategies", "Progress": "loop", "Replay": "strategies",
     "Settings": "settings", "factory_card": "factory", "factory_model": "factory", "fit": "loop",
-    "limited_threads": "threads", "strategy_named": "strategies",
+    "limited_threads": "processor", "strategy_named": "strategies",
 }  # fmt: skip
 _EXTRA = ("torch", "torchvision", "safetensors")
 

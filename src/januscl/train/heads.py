@@ -131,5 +131,5 @@ def _convolutions(count: int) -> list[nn.Module]:
 def _pool(size: int) -> Any:
     """Pool boxes under 96 px from stride 4, under 192 px from stride 8, larger from stride 16."""
     return torchvision.ops.MultiScaleRoIAlign(
-        ["0", "1", "2"], size, sampling_ratio=2, canonical_scale=192, canonical_level=4
+        ["0", "1", "2"], size, sampling_ratio=1, canonical_scale=192, canonical_level=4
     )

@@ -17,8 +17,8 @@ from januscl.train.checkpoint import Checkpoint, run_of
 from januscl.train.model import CompactModel
 from januscl.train.network import CompactMaskRCNN, Targets
 from januscl.train.prepare import check_frame, fitted_frame, to_input, to_target
+from januscl.train.processor import limited_threads, precise
 from januscl.train.settings import Settings
-from januscl.train.threads import limited_threads
 
 Augment = Callable[[Sequence[LabelledFrame], int, np.random.Generator], LabelledFrame]
 Progress = Callable[[int, int, float], None]
@@ -56,7 +56,7 @@ def fit(
     """Train a copy of ``model`` on new pictures and on history, as the strategy mixes them.
 
     Pictures are first resized to the model's input size, so ``augment`` sees and returns small
-    ones. On two cores a step of 8 pictures at 192 px takes about half a second.
+    ones. On two cores a step of 8 pictures at 192 px takes 0.3 s in ``bfloat16`` and 0.4 s without.
 
     Args:
         model: Where to start; it must know every label (see `CompactModel.grown`).
@@ -93,7 +93,7 @@ def fit(
             chosen = [
                 augment(frames, int(i), chance) if augment else frames[i] for i in drawn[step]
             ]
-            losses.append(_step(trained, chosen, strategy, optimizer))
+            losses.append(_step(trained, chosen, strategy, optimizer, settings.precision))
             done = step + 1
             if checkpoint and (done % checkpoint.every == 0 or done == settings.steps):
                 checkpoint.write(run, trained.network, optimizer, losses)
@@ -129,13 +129,15 @@ def _step(
     frames: Sequence[LabelledFrame],
     strategy: Strategy,
     optimizer: torch.optim.Optimizer,
+    precision: str,
 ) -> float:
     """Make one weight update and return its loss; the weights are untouched if it is not finite."""
     network, size = model.network, model.input_px
     images = to_input([frame.image for frame in frames], size)
     images = images.contiguous(memory_format=torch.channels_last)
     targets: Targets = [to_target(frame, size, model.rows) for frame in frames]
-    parts = network.losses(images, targets)
+    with precise(precision):
+        parts = network.losses(images, targets)
     loss = torch.stack(list(parts.values())).sum() + strategy.penalty(network, (images, targets))
     if not torch.isfinite(loss):
         terms = ", ".join(f"{name} {float(part.detach()):.3g}" for name, part in parts.items())

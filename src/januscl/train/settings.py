@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from januscl.core import InvalidInput
 
+PRECISIONS = ("auto", "float32", "bfloat16")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -20,6 +22,8 @@ class Settings:
         threads: torch's threads. More than the free cores makes training many times slower.
         frozen_norm: Keep the running statistics of batch normalisation, as fine-tuning on few
             pictures should; a new model learns them.
+        precision: Of products and convolutions: ``float32``, ``bfloat16``, or ``auto`` for
+            ``bfloat16`` where the processor has it.
 
     Raises:
         InvalidInput: A number is out of range.
@@ -33,6 +37,7 @@ class Settings:
     seed: int = 0
     threads: int = 2
     frozen_norm: bool = True
+    precision: str = "auto"
 
     def __post_init__(self) -> None:
         for name, least in (("steps", 1), ("batch", 1), ("warmup", 0), ("seed", 0), ("threads", 1)):
@@ -44,6 +49,11 @@ class Settings:
                 "numbers above 0 (decay: from 0) and below 1",
                 f"{self.lr} and {self.weight_decay}",
                 "1e-3 and 1e-4 are good starts.",
+            )
+
+        if self.precision not in PRECISIONS:
+            raise InvalidInput(
+                "precision", f"one of {', '.join(PRECISIONS)}", repr(self.precision), "Try auto."
             )
 
     def rate(self, step: int) -> float:
