@@ -13,7 +13,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -98,9 +98,11 @@ class Scores:
     failed: dict[str, float]
 
 
-def score(model: SegmentationModel, piles: Mapping[str, list[LabelledFrame]]) -> Scores:
-    """Score a model on fresh piles, and let it pick from such piles."""
-    ap, failed = {}, {}
+def score(
+    model: SegmentationModel, piles: Mapping[str, list[LabelledFrame]], picked: Iterable[str]
+) -> Scores:
+    """Score a model on fresh piles, and let it pick from piles with each of the picked kinds."""
+    ap = {}
     for name, frames in piles.items():
         scores = average_precision(
             [frame.truth for frame in frames], model.predict([frame.image for frame in frames])
@@ -108,8 +110,7 @@ def score(model: SegmentationModel, piles: Mapping[str, list[LabelledFrame]]) ->
         ap[name] = scores.ap
         if name in LATE_KINDS:
             ap[name] = scores.kinds[all_kinds().named(name).id].ap
-            failed[name] = failed_picks(model, name)
-    return Scores(ap, failed)
+    return Scores(ap, {kind: failed_picks(model, kind) for kind in picked})
 
 
 def failed_picks(model: SegmentationModel, kind: str) -> float:
@@ -165,10 +166,14 @@ def run(seed: int, folder: Path, piles: dict[str, list[LabelledFrame]]) -> dict[
             for novelty in catalogue.novelties.list()
             if (model := done.get(novelty.id)) and novelty.state is not NoveltyState.DISMISSED
         }
-        models = {first, last, *(m for pair in facts["cycles"].values() for m in pair)}
-        facts["scores"] = {model: score(shelf.load(model), piles) for model in models}
+        late = [name for name in piles if name in LATE_KINDS]
+        picked: dict[str, set[str]] = {first: set(), last: set(late) - facts["cycles"].keys()}
+        for kind, models in facts["cycles"].items():
+            for model in models:
+                picked.setdefault(model, set()).add(kind)
+        facts["scores"] = {m: score(shelf.load(m), piles, kinds) for m, kinds in picked.items()}
         facts["first"], facts["last"] = facts["scores"][first], facts["scores"][last]
-        facts["joint"] = score(joint(workspace, first, THREADS), piles)
+        facts["joint"] = score(joint(workspace, first, THREADS), piles, late)
     return facts
 
 
