@@ -154,7 +154,7 @@ def labelled(shift):
     shift.triangles_arrive(16)
     (novelty,) = shift.line.ready()
     frames = shift.line.ledger.choose(novelty.id, 12)
-    return novelty, frames, shift.line.cycle.label(novelty, frames)
+    return novelty, frames, shift.line.cycle.labeller.label(novelty, frames)
 
 
 def test_wrong_labels_become_rejects_with_a_reason_and_the_rest_is_used(tmp_path, untrained):
@@ -179,7 +179,7 @@ def test_wrong_labels_become_rejects_with_a_reason_and_the_rest_is_used(tmp_path
         assert words in reason
     waiting = {row.observation for row in shift.catalogue.label_tasks.pending()}
     assert waiting == set(asked[:3]), "they can be labelled again"
-    learned, kept_back = shift.line.cycle.split(novelty, frames, labels)
+    learned, kept_back = shift.line.cycle.labeller.split(novelty, frames, labels)
     assert {item.id for item in (*learned, *kept_back)} == set(asked[3:])
     shift.close()
 
@@ -258,10 +258,10 @@ def test_a_refused_try_leaves_one_open_slice_which_the_next_try_goes_on_from(tmp
     shift = Shift(tmp_path / "w", untrained)
     novelty, frames, labels = labelled(shift)
     cycle = shift.line.cycle
-    _, first = cycle.split(novelty, frames[:6], labels[:6])
-    assert set(cycle.freeze(novelty, first).items) == set(first)
-    _, second = cycle.split(novelty, frames, labels)
-    part = cycle.freeze(novelty, second)
+    _, first = cycle.labeller.split(novelty, frames[:6], labels[:6])
+    assert set(cycle.builder.freeze(novelty, first).items) == set(first)
+    _, second = cycle.labeller.split(novelty, frames, labels)
+    part = cycle.builder.freeze(novelty, second)
     assert {item.id for item in first} <= {item.id for item in part.items}
     mine = [p for p in shift.catalogue.slices.list() if p.novelty == novelty.id]
     assert mine == [part]
@@ -283,8 +283,8 @@ def test_a_frame_taken_under_an_open_ticket_never_enters_a_deck(tmp_path, untrai
     novelty, frames, labels = labelled(shift)
     barred = shift.catalogue.observations.quarantined([frame.id for frame in frames])
     assert barred
-    learned, kept_back = shift.line.cycle.split(novelty, frames, labels)
-    part = shift.line.cycle.freeze(novelty, kept_back)
+    learned, kept_back = shift.line.cycle.labeller.split(novelty, frames, labels)
+    part = shift.line.cycle.builder.freeze(novelty, kept_back)
     deck = shift.line.cycle.build(novelty, learned)
     assert not barred & {item.id for item in (*deck.items, *part.items)}
     assert len(learned) + len(kept_back) == 12 - len(barred)
@@ -296,18 +296,20 @@ def test_a_frame_taken_under_an_open_ticket_never_enters_a_deck(tmp_path, untrai
 def test_a_second_slice_of_the_same_kind_gets_a_number(tmp_path, untrained):
     shift = Shift(tmp_path / "w", untrained)
     novelty, frames, labels = labelled(shift)
-    _, kept_back = shift.line.cycle.split(novelty, frames, labels)
+    _, kept_back = shift.line.cycle.labeller.split(novelty, frames, labels)
     named = replace(novelty, name="base")
-    assert shift.line.cycle.freeze(named, kept_back).name == "base 2"
+    assert shift.line.cycle.builder.freeze(named, kept_back).name == "base 2"
     shift.close()
 
 
 def test_history_is_what_was_learned_before_without_what_judges(tmp_path, untrained):
     shift = Shift(tmp_path / "w", untrained)
-    assert {item.id for item in shift.line.cycle.history()} == {f"drawn-{k}" for k in range(20, 28)}
+    assert {item.id for item in shift.line.cycle.builder.history()} == {
+        f"drawn-{k}" for k in range(20, 28)
+    }
     both = keep_labelled(shift.workspace, (draw(k) for k in (3, 40, 20)), "history")
     shift.catalogue.decks.put(build_deck(both, taxonomy=BASE, recipe=Recipe(), seed=1))
-    ids = [item.id for item in shift.line.cycle.history()]
+    ids = [item.id for item in shift.line.cycle.builder.history()]
     assert sorted(ids) == sorted({f"drawn-{k}" for k in (*range(20, 28), 40)}), "3 is in the slice"
     shift.close()
 
@@ -320,10 +322,10 @@ def test_history_is_without_what_a_later_ticket_says_was_taken_with_a_fault(tmp_
     shift.triangles_arrive(16)
     (novelty,) = shift.line.ready()
     learned = {i.id for i in shift.line.learn(novelty).deck.items if i.source == novelty.id}
-    assert learned & {item.id for item in shift.line.cycle.history()} == learned
+    assert learned & {item.id for item in shift.line.cycle.builder.history()} == learned
     ticket = Ticket("t-1", "camera-a", "robot-a", "defocus", START, shift.now)
     shift.catalogue.tickets.put(ticket)
-    left = {item.id for item in shift.line.cycle.history()} & learned
+    left = {item.id for item in shift.line.cycle.builder.history()} & learned
     cameras = {shift.catalogue.observations.get(id).camera for id in left}
     assert cameras == {"camera-b"}
     shift.close()

@@ -165,13 +165,13 @@ def test_what_came_back_may_cost_as_many_labels_again_and_no_more_after_a_restar
     shift = Shift(tmp_path / "w", untrained, Person(), frames=12)
     shift.triangles_arrive(16)
     (novelty,) = shift.line.ready()
-    shift.line.cycle.label(novelty, shift.line.ledger.choose(novelty.id, 12))
+    shift.line.cycle.labeller.label(novelty, shift.line.ledger.choose(novelty.id, 12))
     for state in WAY[1:]:
         shift.line.ledger.move(novelty.id, state, shift.now)
     assert shift.line.ledger.left(novelty.id) == 0
     shift.triangles_arrive(14)
     (again,) = shift.line.ready()
-    shift.line.cycle.label(again, shift.line.ledger.choose(again.id, 7))
+    shift.line.cycle.labeller.label(again, shift.line.ledger.choose(again.id, 7))
     reopened(shift)
     assert shift.line.ledger.left(novelty.id) == 5
     shift.close()

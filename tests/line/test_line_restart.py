@@ -75,7 +75,7 @@ def test_a_cycle_that_died_with_its_process_begins_again_from_its_labels(shift):
     shift.triangles_arrive(20)
     (novelty,) = shift.line.ready()
     frames = shift.line.ledger.choose(novelty.id, 12)
-    shift.line.cycle.label(novelty, frames)
+    shift.line.cycle.labeller.label(novelty, frames)
     assert shift.catalogue.novelties.get(novelty.id).state is NoveltyState.LABELLING
     asked = len(shift.person.asked)
     reopened(shift)

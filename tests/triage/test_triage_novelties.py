@@ -302,7 +302,7 @@ def test_a_closed_novelty_that_takes_in_another_stays_closed_until_more_of_it_is
     for _ in range(12):
         world.show(1, kind=1)
         world.show(1, kind=2)
-    first, second = world.desk.rank()
+    first, second = sorted(world.desk.rank(), key=lambda n: n.first_seen)
     go(world.desk, first)
     world.show(3, kind=1)
     kept, gone = world.desk.merge(first.id, second.id)

@@ -42,6 +42,7 @@ from januscl.core.masks import (
     masks_of,
 )
 from januscl.core.observation import (
+    HALFWAY_SURE,
     UNEXPLAINED,
     Cell,
     Depth,
@@ -75,11 +76,11 @@ from januscl.core.triage import (
 
 __all__ = [
     "Answer", "Annotator", "Blobs", "BoolMask", "Campaign", "Cell", "Conflict", "Cost", "Deck",
-    "DeckItem", "Depth", "Event", "EventKind", "Executor", "Frame", "IdMap", "Image", "Instances",
-    "IntegrityError", "InvalidInput", "JanusError", "JobFailed", "Kind", "Label", "LabelTask",
-    "LabelledFrame", "MissingDependency", "ModelVersion", "NotFound", "Novelty", "NoveltyState",
-    "Observation", "Outcome", "Pick", "Release", "Rle", "Robot", "SegmentationModel", "Signal",
-    "Slice", "SliceScore", "Stage", "StageReport", "StorageFull", "Strategy", "Taxonomy",
-    "Ticket", "UNEXPLAINED", "Verdict", "Watcher", "box_of", "decode_mask", "encode_mask",
-    "id_map_of", "mask_iou", "masks_of", "new_id", "utc",
+    "DeckItem", "Depth", "Event", "EventKind", "Executor", "Frame", "HALFWAY_SURE", "IdMap",
+    "Image", "Instances", "IntegrityError", "InvalidInput", "JanusError", "JobFailed", "Kind",
+    "Label", "LabelTask", "LabelledFrame", "MissingDependency", "ModelVersion", "NotFound",
+    "Novelty", "NoveltyState", "Observation", "Outcome", "Pick", "Release", "Rle", "Robot",
+    "SegmentationModel", "Signal", "Slice", "SliceScore", "Stage", "StageReport", "StorageFull",
+    "Strategy", "Taxonomy", "Ticket", "UNEXPLAINED", "Verdict", "Watcher", "box_of", "decode_mask",
+    "encode_mask", "id_map_of", "mask_iou", "masks_of", "new_id", "utc",
 ]  # fmt: skip

@@ -17,6 +17,8 @@ Depth = NDArray[np.float32]
 
 UNEXPLAINED = 0
 """The label, with score 0, of a region that stands out but that the model did not explain."""
+HALFWAY_SURE = 0.3
+"""The score from which an instance counts as seen; below it there is often no package at all."""
 
 
 @dataclass(frozen=True)
@@ -171,9 +173,9 @@ class Instances:
             np.asarray(labels, dtype=np.int64).reshape(-1),
         )
 
-    def counted(self, least: float) -> NDArray[np.int64]:
-        """Return the rows ``(K,)`` scored ``least`` or more, and the unexplained ones."""
-        return np.flatnonzero((self.scores >= least) | (self.labels == UNEXPLAINED))
+    def counted(self) -> NDArray[np.int64]:
+        """Return the rows ``(K,)`` scored `HALFWAY_SURE` or more, and the unexplained ones."""
+        return np.flatnonzero((self.scores >= HALFWAY_SURE) | (self.labels == UNEXPLAINED))
 
     def with_unexplained(
         self, masks: Sequence[Rle], embeddings: NDArray[np.float32]

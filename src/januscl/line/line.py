@@ -30,10 +30,11 @@ from januscl.core import (
     Ticket,
 )
 from januscl.line.checks import check_cells, check_taxonomy
-from januscl.line.cycle import Cycle, CycleReport, Ledger, World
+from januscl.line.cycle import Cycle, CycleReport, World
 from januscl.line.ending import end_abandoned
 from januscl.line.judging import Judge
 from januscl.line.keeping import load_labelled
+from januscl.line.labelling import Ledger
 from januscl.line.memory import has_history, known_slices, latest_ordinary, remember
 from januscl.line.novelties import NoveltyLedger
 from januscl.line.observer import Observer
@@ -313,7 +314,7 @@ class Line:
             How many fit their tasks, which are done by it. The others are among the workspace's
             rejects with the reason.
         """
-        return self.cycle.answer(labels)
+        return self.cycle.labeller.answer(labels)
 
     def learn(self, novelty: Novelty, steps: int | None = None) -> CycleReport:
         """Take a novelty, or a routine campaign, through labels, training, gate and release.
@@ -360,7 +361,7 @@ class Line:
 
     def _history(self, model: str) -> list[Observation]:
         """Return some of what the fleet's models learned from, as a model sees it."""
-        frames = load_labelled(self.workspace, self.cycle.history()[:_HISTORY])
+        frames = load_labelled(self.workspace, self.cycle.builder.history()[:_HISTORY])
         seen = self.shelf.load(model).predict([frame.image for frame in frames])
         at = self._world.clock()
         return [

@@ -43,7 +43,6 @@ TicketHandler = Callable[[Ticket], None]
 Embeddings = NDArray[np.float32]
 Describe = Callable[[str, Image, Sequence[Rle]], Embeddings]
 T = TypeVar("T")
-_SURE = 0.3
 
 
 @dataclass(frozen=True)
@@ -378,7 +377,7 @@ def _embeddings(known: Sequence[Observation]) -> Embeddings:
     """Return the embeddings ``(M, D)`` of all instances that the model is halfway sure of."""
     return np.concatenate(
         [
-            seen.instances.embeddings[seen.instances.counted(_SURE)]
+            seen.instances.embeddings[seen.instances.counted()]
             for seen in known
             if seen.instances.embeddings is not None
         ]

@@ -10,8 +10,10 @@ from januscl.triage.cost import Attempts, expected_cost
 from januscl.triage.doubt import DoubtDesk, doubt_of, doubts_of, place_of
 from januscl.triage.events import classify
 from januscl.triage.faults import Evidence, FaultDesk
-from januscl.triage.novelties import MOVES, Kept, NoveltyDesk, Sighting, moved
+from januscl.triage.novelties import NoveltyDesk
 from januscl.triage.sampling import Candidate, choose_frames
+from januscl.triage.sightings import Kept, Sighting
+from januscl.triage.states import MOVES, moved
 
 __all__ = [
     "MOVES", "Attempts", "Candidate", "DoubtDesk", "Evidence", "FaultDesk", "Kept", "NoveltyDesk",

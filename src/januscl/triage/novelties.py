@@ -1,111 +1,23 @@
 """Recurring events get an identity that lasts: the desk where novelties are kept."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
 
-from januscl.core import Conflict, Cost, InvalidInput, NotFound, Novelty, NoveltyState, new_id, utc
-from januscl.triage.clusters import Neighbourhood, Space, clusters_of, stacked
+from januscl.core import Conflict, Cost, NotFound, Novelty, NoveltyState, new_id, utc
+from januscl.triage.attempts import AttemptLog
+from januscl.triage.clusters import stacked
 from januscl.triage.cost import Attempts, expected_cost
+from januscl.triage.files import File
+from januscl.triage.places import Places
+from januscl.triage.sightings import Kept, Key, Sighting
+from januscl.triage.states import moved
 
-Key = tuple[str, int]
-_ORDINARY = 400
 _POOL = 1500
-_MEMBERS = 300
-_ATTEMPTS = 20_000
-_ENDS = frozenset({NoveltyState.COLLECTING, NoveltyState.DISMISSED})
-MOVES: Mapping[NoveltyState, frozenset[NoveltyState]] = {
-    NoveltyState.NEW: _ENDS,
-    NoveltyState.COLLECTING: frozenset({NoveltyState.LABELLING, NoveltyState.DISMISSED}),
-    NoveltyState.LABELLING: _ENDS | {NoveltyState.IN_DECK},
-    NoveltyState.IN_DECK: _ENDS | {NoveltyState.IN_RELEASE},
-    NoveltyState.IN_RELEASE: _ENDS | {NoveltyState.CLOSED},
-    NoveltyState.REGRESSED: _ENDS,
-    NoveltyState.CLOSED: frozenset(),
-    NoveltyState.DISMISSED: frozenset(),
-}
-"""Where a novelty may be moved from each state. Only its instances make a closed one regressed."""
-
-
-def moved(novelty: Novelty, state: NoveltyState) -> Novelty:
-    """Return the novelty in another state.
-
-    Raises:
-        Conflict: `MOVES` does not lead there.
-    """
-    if state not in MOVES[novelty.state]:
-        ways = ", ".join(sorted(MOVES[novelty.state])) or "nothing else"
-        raise Conflict(
-            f"novelty {novelty.id} is {novelty.state}; it cannot become {state}, but {ways}"
-        )
-    return replace(novelty, state=state)
-
-
-@dataclass(frozen=True, eq=False)
-class Sighting:
-    """One instance that an event is about.
-
-    Attributes:
-        observation: Id of its observation.
-        instance: Its row there.
-        robot: Who saw it.
-        at: When.
-        embedding: ``(D,)``, of the model that runs now.
-    """
-
-    observation: str
-    instance: int
-    robot: str
-    at: datetime
-    embedding: NDArray[np.floating]
-
-    @property
-    def key(self) -> Key:
-        """Observation and row, which no other sighting has."""
-        return self.observation, self.instance
-
-
-@dataclass(frozen=True)
-class _Attempt:
-    observation: str
-    instance: int | None
-    failed: bool
-    at: datetime
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A novelty as it was kept, to go on with.
-
-    Attributes:
-        novelty: As it stands.
-        since: When its cost began to count: when it was first seen, or came back.
-        keys: Observation and row of all its instances.
-        members: The latest of them, oldest first, as the model that runs now sees them.
-        returned: Those seen since it was closed.
-    """
-
-    novelty: Novelty
-    since: datetime
-    keys: Iterable[Key]
-    members: Sequence[Sighting]
-    returned: Sequence[Sighting] = ()
-
-
-@dataclass
-class _File:
-    """What the desk keeps of one novelty. `since` is when its cost began to count."""
-
-    novelty: Novelty
-    since: datetime
-    keys: set[Key]
-    members: deque[Sighting] = field(default_factory=lambda: deque(maxlen=_MEMBERS))
-    returned: list[Sighting] = field(default_factory=list)
 
 
 class NoveltyDesk:
@@ -133,16 +45,14 @@ class NoveltyDesk:
         returns: int = 6,
     ) -> None:
         self.picks_a_day = picks_a_day
-        self._ordinary = _even_part(ordinary)
+        self._places = Places(ordinary)
         self._least_instances = least_instances
         self._least_frames = least_frames
         self._returns = returns
-        self._files: dict[str, _File] = {}
+        self._files: dict[str, File] = {}
         self._pool: dict[Key, Sighting] = {}
         self._grown = 0
-        self._attempts: deque[_Attempt] = deque(maxlen=_ATTEMPTS)
-        self._space = Space(self._ordinary)
-        self._near: dict[str, Neighbourhood] = {}
+        self._attempts = AttemptLog()
         self._joined: dict[str, list[Key]] = {}
 
     def restore(self, kept: Sequence[Kept], pool: Sequence[Sighting] = ()) -> None:
@@ -153,8 +63,8 @@ class NoveltyDesk:
             pool: Instances of events that belong to none of them, oldest first.
         """
         for one in kept:
-            file = _File(one.novelty, utc(one.since), set(one.keys), returned=list(one.returned))
-            file.members.extend(one.members)
+            file = File(one.novelty, utc(one.since), set(one.keys), returned=list(one.returned))
+            file.hold(one.members)
             self._files[one.novelty.id] = file
         self._pool = {s.key: s for s in pool if not self._knows(s.key)}
         if self._pool or any(file.members for file in self._files.values()):
@@ -192,7 +102,7 @@ class NoveltyDesk:
             failed: Whether it failed.
             at: When it ended.
         """
-        self._attempts.append(_Attempt(observation, instance, failed, utc(at)))
+        self._attempts.tell(observation, instance, failed, at)
 
     def novelty(self, novelty: str) -> Novelty:
         """Return a novelty with its present cost.
@@ -222,15 +132,7 @@ class NoveltyDesk:
 
     def nearest(self, embeddings: NDArray[np.floating]) -> list[str | None]:
         """Return for each embedding ``(N, D)`` the novelty that it lies within, or None."""
-        if not self._near or not len(embeddings):
-            return [None] * len(embeddings)
-        places = self._space.place(embeddings)
-        names = list(self._near)
-        nearness = np.stack([self._near[name].nearness(places) for name in names])
-        best = nearness.argmin(axis=0)
-        return [
-            names[row] if nearness[row, column] <= 1 else None for column, row in enumerate(best)
-        ]
+        return self._places.nearest(embeddings)
 
     def members(self, novelty: str) -> tuple[Sighting, ...]:
         """Return the latest instances of a novelty, 300 at most, oldest first."""
@@ -239,18 +141,7 @@ class NoveltyDesk:
     def attempts(self, novelty: str) -> tuple[Attempts, Attempts]:
         """Return the attempts on a novelty and all others since it began, or came back."""
         file = self._file(novelty)
-        frames = {observation for observation, _ in file.keys}
-        counts = {True: [0, 0], False: [0, 0]}
-        for attempt in self._attempts:
-            if attempt.at < file.since:
-                continue
-            if attempt.instance is None:
-                mine = attempt.observation in frames
-            else:
-                mine = (attempt.observation, attempt.instance) in file.keys
-            counts[mine][0] += 1
-            counts[mine][1] += attempt.failed
-        return Attempts(*counts[True]), Attempts(*counts[False])
+        return self._attempts.divided(file.keys, file.since)
 
     def move(self, novelty: str, state: NoveltyState) -> Novelty:
         """Move a novelty on its way, as `MOVES` allows.
@@ -286,22 +177,8 @@ class NoveltyDesk:
             raise Conflict(f"novelty {novelty} cannot be merged with itself")
         kept, gone = self._file(novelty), self._file(other)
         self.move(other, NoveltyState.DISMISSED)
-        one, two = kept.novelty, gone.novelty
-        kept.since = min(kept.since, gone.since)
-        kept.keys |= gone.keys
-        members = sorted([*kept.members, *gone.members], key=lambda s: (s.at, s.key))
-        kept.members = deque(members, maxlen=_MEMBERS)
-        kept.returned.clear()
-        kept.novelty = replace(
-            one,
-            first_seen=min(one.first_seen, two.first_seen),
-            last_seen=max(one.last_seen, two.last_seen),
-            instances=len(kept.keys),
-            robots=tuple(sorted({*one.robots, *two.robots})),
-        )
         self._joined.setdefault(novelty, []).extend(sorted(gone.keys))
-        gone.members.clear()
-        gone.keys.clear()
+        kept.take_in(gone)
         self._look_again()
         return self.novelty(novelty), self.novelty(other)
 
@@ -319,19 +196,18 @@ class NoveltyDesk:
         """
         held = [*self._pool.values(), *(s for f in self._files.values() for s in f.members)]
         found = embed([s.key for s in held])
-        self._ordinary = _even_part(ordinary)
+        self._places = Places(ordinary)
         self._pool = {
             key: replace(s, embedding=found[key]) for key, s in self._pool.items() if key in found
         }
         for file in self._files.values():
-            kept = [replace(s, embedding=found[s.key]) for s in file.members if s.key in found]
-            file.members = deque(kept, maxlen=_MEMBERS)
+            file.hold([replace(s, embedding=found[s.key]) for s in file.members if s.key in found])
         self._look_again()
 
     def _knows(self, key: Key) -> bool:
         return key in self._pool or any(key in file.keys for file in self._files.values())
 
-    def _file(self, novelty: str) -> _File:
+    def _file(self, novelty: str) -> File:
         if novelty not in self._files:
             raise NotFound(f"novelty {novelty} is not known; `janus novelties` lists them")
         return self._files[novelty]
@@ -350,48 +226,24 @@ class NoveltyDesk:
             return None
         return best if self._join(self._files[best], [sighting]) else None
 
-    def _join(self, file: _File, sightings: Sequence[Sighting]) -> bool:
+    def _join(self, file: File, sightings: Sequence[Sighting]) -> bool:
         """Add sightings to a novelty and say whether it came back by them."""
-        old = file.novelty
-        file.members.extend(sightings)
-        file.keys.update(s.key for s in sightings)
-        self._joined.setdefault(old.id, []).extend(s.key for s in sightings)
-        file.novelty = replace(
-            old,
-            first_seen=min([old.first_seen, *(s.at for s in sightings)]),
-            last_seen=max([old.last_seen, *(s.at for s in sightings)]),
-            instances=len(file.keys),
-            robots=tuple(sorted({*old.robots, *(s.robot for s in sightings)})),
-        )
-        if old.state is not NoveltyState.CLOSED:
-            return False
-        file.returned.extend(sightings)
-        if len({s.observation for s in file.returned}) < self._returns:
-            return False
-        file.since = min(s.at for s in file.returned)
-        file.novelty = replace(file.novelty, state=NoveltyState.REGRESSED)
-        file.returned.clear()
-        return True
+        self._joined.setdefault(file.novelty.id, []).extend(s.key for s in sightings)
+        return file.join(sightings, self._returns)
 
     def _cluster(self) -> list[str]:
         self._grown = 0
         self._look_again()
-        waiting = list(self._pool.values())
-        places = self._space.place(stacked([s.embedding for s in waiting]))
         changed = []
-        known = self._space.place(self._ordinary)
-        for rows in clusters_of(places, known, self._least_instances):
-            group = [waiting[row] for row in rows]
+        for group in self._places.groups(list(self._pool.values()), self._least_instances):
             if len({s.observation for s in group}) < self._least_frames:
                 continue
-            overlap = {n: float(np.median(h.nearness(places[rows]))) for n, h in self._near.items()}
-            nearest = min(overlap, key=lambda n: overlap[n], default=None)
-            if nearest is not None and overlap[nearest] <= 1.5:
-                changed += [nearest] if self._join(self._files[nearest], group) else []
+            known = self._places.overlapping(group)
+            if known is not None:
+                changed += [known] if self._join(self._files[known], group) else []
             else:
                 changed.append(self._open(group))
-                # The next group may be more of the same.
-                self._near[changed[-1]] = Neighbourhood(places[rows])
+                self._places.add(changed[-1], group)
             for sighting in group:
                 del self._pool[sighting.key]
         self._look_again()
@@ -410,29 +262,11 @@ class NoveltyDesk:
             robots=(),
             cost=Cost(0, 0, 0),
         )
-        file = self._files[novelty.id] = _File(novelty, first.at, set())
+        file = self._files[novelty.id] = File(novelty, first.at, set())
         self._join(file, sorted(group, key=lambda s: (s.at, s.key)))
         return novelty.id
 
     def _look_again(self) -> None:
         """Learn anew where everything lies, from all that is held."""
-        held = [*self._pool.values(), *(s for f in self._files.values() for s in f.members)]
-        self._space = Space(np.concatenate([self._ordinary, *(s.embedding[None] for s in held)]))
-        self._near = {
-            novelty: Neighbourhood(self._space.place(stacked([s.embedding for s in file.members])))
-            for novelty, file in self._files.items()
-            if len(file.members) >= 2
-        }
-
-
-def _even_part(ordinary: NDArray[np.floating]) -> NDArray[np.floating]:
-    if ordinary.ndim != 2 or len(ordinary) < 2:
-        raise InvalidInput(
-            "ordinary embeddings",
-            "shape (M, D) with M of 2 or more",
-            f"shape {ordinary.shape}",
-            "Pass the embeddings of the healthy window's instances.",
-        )
-    chosen = np.linspace(0, len(ordinary) - 1, min(len(ordinary), _ORDINARY)).astype(np.int64)
-    part: NDArray[np.floating] = ordinary[chosen]
-    return part
+        members = {novelty: file.members for novelty, file in self._files.items()}
+        self._places.learn(members, list(self._pool.values()))

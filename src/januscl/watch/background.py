@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from januscl.core import BoolMask, Image, Instances
 
 _SAMPLE = 4096
-_LEAST_SCORE = 0.3
 # The offset keeps sensor noise in black pixels from looking like large relative changes.
 LOG = np.log(np.arange(256, dtype=np.float32) + 8)
 
@@ -41,14 +40,14 @@ def hidden_by(instances: Instances, height: int, width: int, margin: int = 3) ->
     """Return ``(H, W) bool``: the pixels of the instances that count, and a margin around them.
 
     Args:
-        instances: Those scored under 0.3 are left out, as they are often no package; but not what
-            is unexplained, which stands there whatever it is.
+        instances: Those scored under `HALFWAY_SURE` are left out, as they are often no package;
+            but not what is unexplained, which stands there whatever it is.
         height: Rows of the frame.
         width: Its columns.
         margin: Pixels by which the union is dilated, for soft shadows and loose masks.
     """
     steps = np.zeros(height * width + 1, dtype=np.int32)
-    for row in instances.counted(_LEAST_SCORE).tolist():
+    for row in instances.counted().tolist():
         bounds = np.cumsum(instances.masks[row].counts)
         np.add.at(steps, bounds[0::2][: bounds[1::2].size], 1)
         np.add.at(steps, bounds[1::2], -1)

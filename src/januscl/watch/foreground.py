@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from januscl.core import (
+    HALFWAY_SURE,
     BoolMask,
     Conflict,
     Depth,
@@ -21,7 +22,6 @@ from januscl.core import (
     encode_mask,
 )
 
-_SURE = 0.3
 _FARTHEST = 0.95
 
 
@@ -110,7 +110,7 @@ def _share_of_holes(depth: Depth) -> str:
 def _covered(instances: Instances, height: int, width: int) -> BoolMask:
     """Return where an instance lies that the model is halfway sure of, with a margin of 2 px."""
     covered = np.zeros((height, width), dtype=np.uint8)
-    for row in np.flatnonzero(instances.scores >= _SURE).tolist():
+    for row in np.flatnonzero(instances.scores >= HALFWAY_SURE).tolist():
         covered |= decode_mask(instances.masks[row]).astype(np.uint8)
     grown = cv2.dilate(covered, np.ones((5, 5), np.uint8))
     return np.asarray(grown, dtype=np.bool_)

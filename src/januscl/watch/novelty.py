@@ -10,7 +10,6 @@ from januscl.core import Conflict, InvalidInput, Observation, Signal
 from januscl.watch.calibration import conformal_p
 
 _LARGEST = 3000
-_LEAST_SCORE = 0.3
 _LEAST_SPREAD = 0.1  # of the mean spread; a direction that never varied tells nothing
 
 
@@ -67,7 +66,7 @@ class InstanceNovelty:
         return self
 
     def score(self, observation: Observation) -> list[Signal]:
-        """Return ``novelty.distance`` for each instance scored 0.3 or more, or unexplained.
+        """Return ``novelty.distance`` for each instance that counts; see `Instances.counted`.
 
         An observation without embeddings gives no signals.
 
@@ -103,7 +102,7 @@ def _counted(observation: Observation) -> tuple[NDArray[np.int64], NDArray[np.fl
     seen = observation.instances
     if seen.embeddings is None:
         return np.zeros(0, np.int64), np.zeros((0, 0), np.float32)
-    rows = seen.counted(_LEAST_SCORE)
+    rows = seen.counted()
     return rows, seen.embeddings[rows]
 
 

@@ -1,0 +1,121 @@
+"""What becomes of the novelties when a new champion takes over."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from januscl.core import Instances, NoveltyState, Observation
+from januscl.line.answers import Answers
+from januscl.line.identities import merge
+from januscl.line.recalling import Key, rows_again, seen_again
+from januscl.store import Workspace
+from januscl.triage import NoveltyDesk
+
+_OPEN = (NoveltyState.NEW, NoveltyState.COLLECTING, NoveltyState.REGRESSED)
+_NAMED, _CLEARLY, _CONFIDENT = 8, 2 / 3, 0.5
+"""Instances that a new champion gives one name, at least; their share of all that were looked at,
+at least; and the score from which it is a name. A class just learned is named too readily."""
+
+
+class Succession:
+    """A new champion looks again at the latest frames of every novelty.
+
+    A novelty that waits or collects is merged into a closed one when the champion now clearly gives
+    its instances the kind of that one. Should that be wrong, the closed one comes back.
+
+    Args:
+        workspace: Where novelties and observations are kept.
+        desk: Who knows their members.
+        model: Id of the new champion.
+        embed: Returns an observation as it sees it.
+        most: Instances of each novelty that are looked at again.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        desk: NoveltyDesk,
+        model: str,
+        embed: Callable[[Observation], Observation],
+        most: int,
+    ) -> None:
+        self._workspace, self._desk = workspace, desk
+        self._model, self._embed, self._most = model, embed, most
+        self._seen: dict[str, Instances] = {}
+
+    def rebase(self, ordinary: NDArray[np.floating], answers: Answers) -> None:
+        """Go on with the novelties as the new champion sees them, and merge what it shows is one.
+
+        Args:
+            ordinary: ``(M, D)``, what known kinds look like to it.
+            answers: Which labels are still to come, or to be used.
+        """
+        for novelty in self._desk.in_state(*NoveltyState):
+            for sighting in self._desk.members(novelty.id)[-self._most :]:
+                self._see(sighting.observation)
+        # Before the desk forgets what the new model does not see.
+        same = self._recognised(answers)
+        self._desk.rebase(ordinary, self._again)
+        for other, novelty_id in same.items():
+            merge(self._workspace, self._desk, novelty_id, other)
+
+    def _see(self, observation: str) -> Instances:
+        if observation not in self._seen:
+            kept = self._workspace.observation(observation)
+            self._seen[observation] = self._embed(kept).instances
+        return self._seen[observation]
+
+    def _again(self, keys: Sequence[Key]) -> dict[Key, NDArray[np.floating]]:
+        """Return the embeddings of the instances that the new champion sees again."""
+        found: dict[Key, NDArray[np.floating]] = {}
+        for observation, row in keys:
+            if observation in self._seen:
+                before = self._workspace.catalogue.observations.get(observation).instances
+                again = seen_again(before, [row], self._seen[observation])
+                if row in again:
+                    found[observation, row] = again[row]
+        return found
+
+    def _recognised(self, answers: Answers) -> dict[str, str]:
+        """Return for each novelty that the champion takes for a closed one the id of that one.
+
+        Labels say more than a model: none that was labelled as another kind, and none whose labels
+        are still to come or to be used, for they are paid for.
+        """
+        closed: dict[int | None, str] = {}
+        for one in sorted(
+            self._desk.in_state(NoveltyState.CLOSED), key=lambda n: (n.first_seen, n.id)
+        ):
+            closed.setdefault(one.kind, one.id)
+        same: dict[str, str] = {}
+        for novelty in self._desk.in_state(*_OPEN) if closed else ():
+            if answers.open(novelty.id) or answers.unused(novelty.id):
+                continue
+            kind = self._now_named(novelty.id)
+            if kind is not None and kind in closed and novelty.kind in (None, kind):
+                same[novelty.id] = closed[kind]
+        return same
+
+    def _now_named(self, novelty: str) -> int | None:
+        """Return the kind that the champion clearly gives what earlier models saw of a novelty.
+
+        Counted against it is what it does not see or is not sure of, and what an earlier model gave
+        that kind as well: that was out of the ordinary under its name.
+        """
+        observations = self._workspace.catalogue.observations
+        rows = ((observations.get(s.observation), s.instance) for s in self._desk.members(novelty))
+        earlier = [one for one in rows if one[0].model != self._model][-self._most :]
+        names: Counter[int] = Counter()
+        for row, instance in earlier:
+            before, now = row.instances, self._see(row.id)
+            told = (before.labels[instance], before.scores[instance] >= _CONFIDENT)
+            for place in rows_again(before, [instance], now).values():
+                kind = int(now.labels[place])
+                if now.scores[place] >= _CONFIDENT and told != (kind, True):
+                    names[kind] += 1
+        for kind, count in names.most_common(1):
+            if count >= max(_NAMED, _CLEARLY * len(earlier)):
+                return kind
+        return None

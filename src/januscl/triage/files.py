@@ -1,0 +1,85 @@
+"""What the desk keeps of one novelty, and how it grows by sightings or by another novelty."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from januscl.core import Novelty, NoveltyState
+from januscl.triage.sightings import Key, Sighting
+
+_LATEST = 300
+
+
+def _latest(sightings: Sequence[Sighting] = ()) -> deque[Sighting]:
+    return deque(sightings, maxlen=_LATEST)
+
+
+@dataclass
+class File:
+    """One novelty with its instances.
+
+    Attributes:
+        novelty: As it stands, with the cost of the last count.
+        since: When its cost began to count: when it was first seen, or came back.
+        keys: Of all its instances.
+        members: The latest 300 of them, oldest first.
+        returned: Those seen since it was closed.
+    """
+
+    novelty: Novelty
+    since: datetime
+    keys: set[Key]
+    members: deque[Sighting] = field(default_factory=_latest)
+    returned: list[Sighting] = field(default_factory=list)
+
+    def hold(self, members: Sequence[Sighting]) -> None:
+        """Have these members, oldest first, instead of those it had; all stay counted."""
+        self.members = _latest(members)
+
+    def join(self, sightings: Sequence[Sighting], returns: int) -> bool:
+        """Add sightings to the novelty and say whether it came back by them.
+
+        Args:
+            sightings: In the order of their times.
+            returns: Frames with instances of a closed novelty that make it regressed.
+        """
+        old = self.novelty
+        self.members.extend(sightings)
+        self.keys.update(s.key for s in sightings)
+        self.novelty = replace(
+            old,
+            first_seen=min([old.first_seen, *(s.at for s in sightings)]),
+            last_seen=max([old.last_seen, *(s.at for s in sightings)]),
+            instances=len(self.keys),
+            robots=tuple(sorted({*old.robots, *(s.robot for s in sightings)})),
+        )
+        if old.state is not NoveltyState.CLOSED:
+            return False
+        self.returned.extend(sightings)
+        if len({s.observation for s in self.returned}) < returns:
+            return False
+        self.since = min(s.at for s in self.returned)
+        self.novelty = replace(self.novelty, state=NoveltyState.REGRESSED)
+        self.returned.clear()
+        return True
+
+    def take_in(self, other: "File") -> None:
+        """Take all that another novelty has; it is left without.
+
+        What was seen so far does not bring a closed novelty back.
+        """
+        one, two = self.novelty, other.novelty
+        self.since = min(self.since, other.since)
+        self.keys |= other.keys
+        self.hold(sorted([*self.members, *other.members], key=lambda s: (s.at, s.key)))
+        self.returned.clear()
+        self.novelty = replace(
+            one,
+            first_seen=min(one.first_seen, two.first_seen),
+            last_seen=max(one.last_seen, two.last_seen),
+            instances=len(self.keys),
+            robots=tuple(sorted({*one.robots, *two.robots})),
+        )
+        other.members.clear()
+        other.keys.clear()
