@@ -6,7 +6,10 @@ cd "$(dirname "$0")/.."
 
 if ! command -v uv >/dev/null && ! python3 -m uv --version >/dev/null 2>&1; then
     echo "uv is missing: installing it with pip"
-    python3 -m pip install --quiet uv || python3 -m pip install --quiet --user uv || {
+    # Debian's own Python takes packages from pip only when it is told that this is meant.
+    python3 -m pip install --quiet uv 2>/dev/null ||
+        python3 -m pip install --quiet --user uv 2>/dev/null ||
+        python3 -m pip install --quiet --user --break-system-packages uv || {
         echo "error: uv could not be installed with pip; see https://docs.astral.sh/uv" >&2
         exit 1
     }
@@ -15,7 +18,8 @@ uv="uv"
 command -v uv >/dev/null || uv="python3 -m uv"
 $uv sync --frozen --all-extras --quiet
 
-gl_present() { ldconfig -p | grep -qE 'libOSMesa|libEGL\.so'; }
+# ldconfig is not on every user's path. All of its list is read: a pipe that is closed early fails.
+gl_present() { PATH="$PATH:/sbin:/usr/sbin" ldconfig -p | grep -E 'libOSMesa|libEGL\.so' >/dev/null; }
 if ! gl_present; then
     echo "software OpenGL is missing: installing libosmesa6 and libegl1"
     as_root=""

@@ -33,6 +33,8 @@ def test_the_lines_that_plug_a_robot_in_run_as_they_stand(tmp_path, monkeypatch)
     history = list(make_labelled(7, 9, BASE_MIX))
     piles = [frame.image for frame in make_labelled(3, 5, BASE_MIX)]
     given = {"camera": piles, "robot": Arm(), "annotator": Annotator(), "labelled_frames": history}
+    written = [line for line in lines.splitlines() if line and not line.startswith("from ")]
+    assert len(written) == 10, "as many as the README says, beside the imports"
     exec(lines, given)  # noqa: S102
     with Workspace.open(tmp_path / "my-site") as workspace:
         counts = workspace.catalogue.observations.counts()
