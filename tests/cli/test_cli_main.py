@@ -148,6 +148,16 @@ def test_without_torch_the_error_says_what_to_install(tmp_path):
         assert "pip install 'januscl[train]'" in " ".join(result.stderr.split())
 
 
+def test_without_jinja_a_run_that_ends_in_a_page_is_refused_at_its_beginning(tmp_path):
+    (tmp_path / "a.json").write_text('{"images": [], "annotations": [], "categories": []}')
+    program = "import sys; sys.modules['jinja2'] = None\nfrom januscl.cli.main import main; main()"
+    for command in (("replay", "a.json"), ("demo",)):
+        result = python(program, *command, cwd=tmp_path)
+        assert result.returncode == 1
+        assert "pip install 'januscl[report]'" in " ".join(result.stderr.split())
+        assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
 def test_a_part_of_janus_that_is_missing_is_a_bug_and_shows_where(tmp_path):
     program = (
         "import sys; sys.modules['januscl.annotate'] = None\n"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from januscl.cli.options import AccountOption, SeedOption, ThreadsOption
+from januscl.cli.options import AccountOption, SeedOption, ThreadsOption, check_report
 from januscl.cli.output import progress_bars
 from januscl.core import InvalidInput
 
@@ -36,6 +36,7 @@ def demo(
     began = time.monotonic()
     script = demo_day() if day is None else read_day(day)
     _check_day(script, day)
+    check_report()
 
     from januscl.cli.demo_account import account_of
     from januscl.cli.demonstration import Demonstration

@@ -1,12 +1,13 @@
 """Options that several commands share."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from januscl.cli.output import one_of
-from januscl.core import Conflict, InvalidInput, ModelVersion, NotFound
+from januscl.core import Conflict, InvalidInput, MissingDependency, ModelVersion, NotFound
 from januscl.store import Workspace
 
 WorkspaceOption = Annotated[
@@ -29,6 +30,14 @@ def check_model_file(name: str | None) -> None:
     if name not in (None, "factory") and not Path(str(name)).is_file():
         raise NotFound(
             f"model {name} does not exist; pass a file that `janus train` wrote, or `factory`"
+        )
+
+
+def check_report() -> None:
+    """Raise `MissingDependency` where a run's page could not be written at its end."""
+    if find_spec("jinja2") is None:
+        raise MissingDependency(
+            "the report needs Jinja2; install it with: pip install 'januscl[report]'"
         )
 
 

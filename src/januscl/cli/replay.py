@@ -13,6 +13,7 @@ from januscl.cli.options import (
     SeedOption,
     ThreadsOption,
     check_model_file,
+    check_report,
 )
 from januscl.cli.output import progress_bars
 
@@ -57,6 +58,7 @@ def replay(  # noqa: PLR0913 - a command has as many options as it has
         raise typer.BadParameter(f"16 does not divide {input_px}", param_hint="--input-px")
     find_coco(labels or data)
     check_model_file(base)
+    check_report()
 
     from januscl.cli.folders import fresh_folder
     from januscl.cli.models import model_named
