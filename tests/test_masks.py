@@ -5,7 +5,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco
 
-from januscl.core import InvalidInput, Rle, decode_mask, encode_mask, id_map_of, mask_iou, masks_of
+from januscl.core import (
+    InvalidInput,
+    Rle,
+    decode_mask,
+    encode_mask,
+    id_map_of,
+    mask_cover,
+    mask_iou,
+    masks_of,
+)
 from januscl.core.masks import counts_from_text, counts_to_text
 
 any_mask = arrays(np.bool_, st.tuples(st.integers(1, 40), st.integers(1, 40)))
@@ -37,6 +46,15 @@ def test_overlap_of_masks_is_measured_in_pixels():
     left[:2], right[1:3] = True, True
     iou = mask_iou([encode_mask(left)], [encode_mask(right), encode_mask(~left)])
     assert iou.tolist() == [[pytest.approx(1 / 3), 0.0]]
+
+
+def test_cover_is_the_share_of_a_mask_that_lies_on_another():
+    part, whole, nothing = np.zeros((3, 4, 4), bool)
+    part[:2, :2], whole[:, :3] = True, True
+    masks = [encode_mask(mask) for mask in (part, whole, nothing)]
+    cover = mask_cover(masks, masks)
+    assert cover.tolist() == [[1, 1, 0], [pytest.approx(1 / 3), 1, 0], [0, 0, 0]]
+    assert mask_cover([], masks).shape == (0, 3)
 
 
 def test_run_lengths_of_another_size_are_refused_with_both_sizes():

@@ -1,9 +1,21 @@
+from dataclasses import replace
 from datetime import timedelta
 
+import cv2
+import numpy as np
 import pytest
 from line_scenes import ALL, EVERY, START, TRIANGLE, Shift, draw
 
-from januscl.core import Conflict, Label, NoveltyState, Outcome, Ticket
+from januscl.core import (
+    Conflict,
+    Label,
+    NoveltyState,
+    Outcome,
+    Ticket,
+    decode_mask,
+    encode_mask,
+    mask_iou,
+)
 from januscl.decks import freeze_slice
 from januscl.line.keeping import keep_labelled
 from januscl.line.memory import known_slices
@@ -99,6 +111,27 @@ def test_what_the_labels_say_is_one_kind_becomes_one_novelty(tmp_path, untrained
     shift.pick((3, 2, 1, 3), 0, Outcome.MISSED, odd=[3])
     assert shift.line.ledger.collecting()[0].instances == named.instances + 2
     shift.close()
+
+
+def test_novelties_that_are_parts_of_one_kind_become_one_as_well(tmp_path, untrained):
+    """To a model that does not know a kind, it may look like several things in one place."""
+    shift = Shift(tmp_path / "w", untrained)
+    for k in range(24):
+        shift.pick((3, 2, 1, 3), 3 * (k % 2), Outcome.MISSED, k % 2, odd=[3])
+    first, _ = shift.line.ledger.collecting()
+    frames = shift.line.ledger.choose(first.id, 12)
+    labels = [Label(f.id, grown(shift.person.truth[f.id]), "person", START) for f in frames]
+    assert shift.line.ledger.christen(first.id, labels, ALL).name == "triangle"
+    assert [n.id for n in shift.line.ledger.collecting()] == [first.id]
+    shift.close()
+
+
+def grown(truth):
+    """Return packages so much larger that what was seen is less than half of each."""
+    wide = (cv2.dilate(decode_mask(m).astype(np.uint8), np.ones((9, 9))) for m in truth.masks)
+    larger = replace(truth, masks=tuple(encode_mask(m.astype(bool)) for m in wide))
+    assert mask_iou(truth.masks, larger.masks).max() < 0.5
+    return larger
 
 
 def test_a_novelty_is_known_once_its_model_is_released_and_not_before(tmp_path, untrained):

@@ -86,6 +86,36 @@ def test_two_new_kinds_at_once_are_two_novelties_and_keep_their_identity():
     assert sorted(n.instances for n in world.desk.rank()) == [54, 54]
 
 
+def towards(kind, part):
+    """Return a place at a part of the way from what is known to a new kind."""
+    return KNOWN[0] + part * (CENTRES[kind] - KNOWN[0])
+
+
+def test_what_lies_nearer_to_the_ordinary_than_to_a_novelty_joins_none():
+    world = World(NoveltyDesk(ORDINARY, 1000))
+    world.show(20, kind=0)
+    (novelty,) = world.desk.rank()
+    far, near = world.desk.nearest(np.stack([towards(0, 0.45), towards(0, 0.98)]))
+    assert (far, near) == (None, novelty.id)
+
+
+@pytest.mark.parametrize(("strange", "drawn_in"), [(False, False), (True, True)])
+def test_what_was_only_collected_with_a_novelty_counts_and_draws_in_nothing(strange, drawn_in):
+    world = World(NoveltyDesk(ORDINARY, 1000))
+    world.show(20, kind=0)
+    (novelty,) = world.desk.rank()
+    # Each of these is near the last one: a novelty that followed them would drift away.
+    for step, part in enumerate(np.linspace(0.98, 0.66, 25)):
+        at = START + timedelta(days=1, minutes=step)
+        places = towards(0, part) + world.rng.normal(0, 0.1, (4, 48))
+        name = f"c-{step}"
+        world.desk.see([Sighting(name, i, "r", at, e, strange) for i, e in enumerate(places)])
+        world.show(1, kind=0)
+    world.show(16, kind=1)
+    assert world.desk.novelty(novelty.id).instances > novelty.instances + 50
+    assert (world.desk.nearest(towards(0, 0.66)[None]) == [novelty.id]) is drawn_in
+
+
 def test_the_same_events_make_the_same_novelties():
     ids = []
     for _ in range(2):

@@ -38,6 +38,7 @@ from januscl.core.masks import (
     decode_mask,
     encode_mask,
     id_map_of,
+    mask_cover,
     mask_iou,
     masks_of,
 )
@@ -82,5 +83,5 @@ __all__ = [
     "Novelty", "NoveltyState", "Observation", "Outcome", "Pick", "Release", "Rle", "Robot",
     "SegmentationModel", "Signal", "Slice", "SliceScore", "Stage", "StageReport", "StorageFull",
     "Strategy", "Taxonomy", "Ticket", "UNEXPLAINED", "Verdict", "Watcher", "box_of", "decode_mask",
-    "encode_mask", "id_map_of", "mask_iou", "masks_of", "new_id", "utc",
+    "encode_mask", "id_map_of", "mask_cover", "mask_iou", "masks_of", "new_id", "utc",
 ]  # fmt: skip

@@ -219,12 +219,31 @@ def box_of(mask: BoolMask) -> NDArray[np.float32]:
 
 def mask_iou(left: Sequence[Rle], right: Sequence[Rle]) -> NDArray[np.float64]:
     """Return the intersection over union ``(len(left), len(right))`` of every pair of masks."""
-    if not left or not right:
-        return np.zeros((len(left), len(right)))
-    a = np.stack([decode_mask(rle).ravel() for rle in left]).astype(np.float32)
-    b = np.stack([decode_mask(rle).ravel() for rle in right]).astype(np.float32)
-    shared = (a @ b.T).astype(np.float64)
-    union = a.sum(axis=1)[:, None] + b.sum(axis=1)[None, :] - shared
+    shared, a, b = _shared(left, right)
+    union = a[:, None] + b[None, :] - shared
     overlap: NDArray[np.float64] = np.zeros_like(shared)
     np.divide(shared, union, out=overlap, where=union > 0)
     return overlap
+
+
+def mask_cover(left: Sequence[Rle], right: Sequence[Rle]) -> NDArray[np.float64]:
+    """Return which share of each left mask lies on each right one, ``(len(left), len(right))``."""
+    shared, a, _ = _shared(left, right)
+    cover: NDArray[np.float64] = np.zeros_like(shared)
+    np.divide(shared, a[:, None], out=cover, where=a[:, None] > 0)
+    return cover
+
+
+def _shared(
+    left: Sequence[Rle], right: Sequence[Rle]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the pixels that each pair shares, and the pixels of each mask."""
+    if not left or not right:
+        return np.zeros((len(left), len(right))), np.zeros(len(left)), np.zeros(len(right))
+    a = np.stack([decode_mask(rle).ravel() for rle in left]).astype(np.float32)
+    b = np.stack([decode_mask(rle).ravel() for rle in right]).astype(np.float32)
+    return (
+        (a @ b.T).astype(np.float64),
+        a.sum(axis=1, dtype=np.float64),
+        b.sum(axis=1, dtype=np.float64),
+    )

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from januscl.core import Instances, Label, Novelty, NoveltyState, Taxonomy
-from januscl.line.recalling import MERGED, rows_again
+from januscl.line.recalling import MERGED, rows_on
 from januscl.store import Workspace
 from januscl.triage import NoveltyDesk
 
@@ -49,14 +49,14 @@ def christen(
 def _votes(
     workspace: Workspace, desk: NoveltyDesk, novelty: str, truth: Mapping[str, Instances]
 ) -> Counter[int]:
-    """Return how many of a novelty's instances turned out to be of each kind."""
+    """Return how many of a novelty's instances turned out to be of each kind, or a part of one."""
     votes: Counter[int] = Counter()
     for sighting in desk.members(novelty):
         if sighting.observation not in truth:
             continue
         seen = workspace.catalogue.observations.get(sighting.observation).instances
         known = truth[sighting.observation]
-        places = rows_again(seen, [sighting.instance], known).values()
+        places = rows_on(seen, [sighting.instance], known).values()
         votes.update(int(known.labels[place]) for place in places)
     return votes
 

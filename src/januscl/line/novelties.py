@@ -237,12 +237,14 @@ class NoveltyLedger:
             return
         if event is None:
             self._workspace.keep(observation)
-        signals = event.signals if event is not None else ()
+        signals, novel = (event.signals, event.instances) if event is not None else ((), ())
         strange = max((s.score for s in signals), default=0.0)
         self._campaigns.strangeness[observation.id] = strange
         changed = self._desk.see(
             [
-                Sighting(observation.id, row, frame.robot, frame.at, seen.embeddings[row])
+                Sighting(
+                    observation.id, row, frame.robot, frame.at, seen.embeddings[row], row in novel
+                )
                 for row in rows
             ]
         )

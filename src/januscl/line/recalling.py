@@ -3,12 +3,21 @@
 import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from januscl.core import EventKind, Instances, Novelty, NoveltyState, Observation, mask_iou
+from januscl.core import (
+    EventKind,
+    Instances,
+    Novelty,
+    NoveltyState,
+    Observation,
+    mask_cover,
+    mask_iou,
+)
 from januscl.store import Workspace
 from januscl.store.records import ObservationRow
 from januscl.triage import Kept, Sighting
@@ -41,10 +50,13 @@ def recall(workspace: Workspace, model: str, see: See) -> list[Kept]:
         (n for n in catalogue.novelties.list() if n.id in opened),
         key=lambda n: (n.first_seen, n.id),
     )
+    strange = _strange(workspace)
     kept = []
     for novelty in found:
         keys = catalogue.novelties.members(novelty.id)
-        members = sightings(workspace, keys, model, see)
+        members = [
+            replace(s, strange=s.key in strange) for s in sightings(workspace, keys, model, see)
+        ]
         since, returned = _returned(workspace, novelty, members)
         kept.append(Kept(novelty, since, keys, members, returned))
     return kept
@@ -52,11 +64,16 @@ def recall(workspace: Workspace, model: str, see: See) -> list[Kept]:
 
 def recall_pool(workspace: Workspace, model: str, known: set[Key]) -> list[Sighting]:
     """Return the latest instances of novel events that belong to no novelty yet, oldest first."""
+    keys = [key for key in _strange(workspace) if key not in known]
+    return sightings(workspace, keys[:_POOL], model, None)
+
+
+def _strange(workspace: Workspace) -> dict[Key, None]:
+    """Return the instances that the latest novel events are about, the newest event's first."""
     events = workspace.catalogue.events.list(
         kind=EventKind.NOVELTY, limit=_EVENTS, newest_first=True
     )
-    keys = [(event.observation, row) for event in events for row in event.instances]
-    return sightings(workspace, [key for key in keys if key not in known][:_POOL], model, None)
+    return {(event.observation, row): None for event in events for row in event.instances}
 
 
 def strangeness(workspace: Workspace) -> dict[str, float]:
@@ -107,6 +124,16 @@ def seen_again(before: Instances, rows: Iterable[int], now: Instances) -> dict[i
     if now.embeddings is None:
         return {}
     return {row: now.embeddings[place] for row, place in rows_again(before, rows, now).items()}
+
+
+def rows_on(before: Instances, rows: Iterable[int], now: Instances) -> dict[int, int]:
+    """Return which row of ``now`` each of those rows mostly lies on, be it only a part of it."""
+    found: dict[int, int] = {}
+    for row in rows:
+        cover = mask_cover([before.masks[row]], now.masks)[0]
+        if cover.size and cover.max() >= _SAME:
+            found[row] = int(cover.argmax())
+    return found
 
 
 def rows_again(before: Instances, rows: Iterable[int], now: Instances) -> dict[int, int]:

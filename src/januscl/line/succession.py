@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from januscl.core import Instances, NoveltyState, Observation
 from januscl.line.answers import Answers
 from januscl.line.identities import merge
-from januscl.line.recalling import Key, rows_again, seen_again
+from januscl.line.recalling import Key, rows_on, seen_again
 from januscl.store import Workspace
 from januscl.triage import NoveltyDesk
 
@@ -111,7 +111,7 @@ class Succession:
         for row, instance in earlier:
             before, now = row.instances, self._see(row.id)
             told = (before.labels[instance], before.scores[instance] >= _CONFIDENT)
-            for place in rows_again(before, [instance], now).values():
+            for place in rows_on(before, [instance], now).values():
                 kind = int(now.labels[place])
                 if now.scores[place] >= _CONFIDENT and told != (kind, True):
                     names[kind] += 1

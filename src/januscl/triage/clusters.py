@@ -40,17 +40,29 @@ class Neighbourhood:
 
     Args:
         members: ``(N, C)`` places, N of 2 or more.
+
+    Attributes:
+        radius: Distance from its members up to which a place belongs to it.
     """
 
     def __init__(self, members: Vectors) -> None:
         self._members = members
         apart = _apart(members, members)
         np.fill_diagonal(apart, np.inf)
-        self._radius = 1.5 * float(np.quantile(_near(apart), 0.9)) + 1e-9
+        self.radius = 1.5 * float(np.quantile(_near(apart), 0.9)) + 1e-9
+
+    def distances(self, places: Vectors) -> Vectors:
+        """Return how far each place ``(N, C)`` is from its members, ``(N,)``."""
+        return distances(places, self._members)
 
     def nearness(self, places: Vectors) -> Vectors:
-        """Return ``(N,)``: distance over the group's own; up to 1 belongs to it."""
-        return _near(_apart(places, self._members)) / self._radius
+        """Return ``(N,)``: distance over the radius; up to 1 belongs to it."""
+        return self.distances(places) / self.radius
+
+
+def distances(places: Vectors, members: Vectors) -> Vectors:
+    """Return the distance ``(N,)`` of places ``(N, C)`` to their third nearest member."""
+    return _near(_apart(places, members))
 
 
 def clusters_of(places: Vectors, known: Vectors, least: int) -> list[NDArray[np.int64]]:

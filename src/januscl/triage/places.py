@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from januscl.core import InvalidInput
-from januscl.triage.clusters import Neighbourhood, Space, clusters_of, stacked
+from januscl.triage.clusters import Neighbourhood, Space, clusters_of, distances, stacked
 from januscl.triage.sightings import Sighting
 
 _ORDINARY = 400
@@ -27,6 +27,7 @@ class Places:
     def __init__(self, ordinary: NDArray[np.floating]) -> None:
         self._ordinary = _even_part(ordinary)
         self._space = Space(self._ordinary)
+        self._known = self._space.place(self._ordinary)
         self._near: dict[str, Neighbourhood] = {}
 
     def learn(
@@ -35,24 +36,34 @@ class Places:
         """Learn anew where everything lies, from all that is held.
 
         Args:
-            novelties: The members of each, by its id; one with fewer than two lies nowhere.
+            novelties: The members of each, by its id; it lies where the strange ones are, and one
+                with fewer than two of those lies nowhere.
             waiting: What belongs to none.
         """
         held = [*waiting, *(s for members in novelties.values() for s in members)]
         self._space = Space(np.concatenate([self._ordinary, *(s.embedding[None] for s in held)]))
+        self._known = self._space.place(self._ordinary)
+        strange = {n: [s for s in members if s.strange] for n, members in novelties.items()}
         self._near = {
             novelty: Neighbourhood(self._places_of(members))
-            for novelty, members in novelties.items()
+            for novelty, members in strange.items()
             if len(members) >= 2
         }
 
     def nearest(self, embeddings: NDArray[np.floating]) -> list[str | None]:
-        """Return for each embedding ``(N, D)`` the novelty that it lies within, or None."""
+        """Return for each embedding ``(N, D)`` the novelty that it lies within, or None.
+
+        What lies nearer to known instances than to those of a novelty lies within none. Without
+        this a novelty whose members lie far apart draws in more and more of what is ordinary.
+        """
         if not self._near or not len(embeddings):
             return [None] * len(embeddings)
         places = self._space.place(embeddings)
+        ordinary = distances(places, self._known)
         names = list(self._near)
-        nearness = np.stack([self._near[name].nearness(places) for name in names])
+        apart = np.stack([self._near[name].distances(places) for name in names])
+        nearness = apart / np.array([[self._near[name].radius] for name in names])
+        nearness[apart >= ordinary] = np.inf
         best = nearness.argmin(axis=0)
         return [
             names[row] if nearness[row, column] <= 1 else None for column, row in enumerate(best)
@@ -60,8 +71,7 @@ class Places:
 
     def groups(self, waiting: Sequence[Sighting], least: int) -> list[list[Sighting]]:
         """Return the dense groups of ``least`` or more, the largest first; the rest are strays."""
-        known = self._space.place(self._ordinary)
-        found = clusters_of(self._places_of(waiting), known, least)
+        found = clusters_of(self._places_of(waiting), self._known, least)
         return [[waiting[row] for row in rows] for rows in found]
 
     def overlapping(self, group: Sequence[Sighting]) -> str | None:

@@ -23,6 +23,8 @@ class Sighting:
         robot: Who saw it.
         at: When.
         embedding: ``(D,)``, of the model that runs now.
+        strange: Whether a watcher found it out of the ordinary. What was only collected with the
+            strange ones counts as they do, but says nothing of where their novelty lies.
     """
 
     observation: str
@@ -30,6 +32,7 @@ class Sighting:
     robot: str
     at: datetime
     embedding: NDArray[np.floating]
+    strange: bool = True
 
     @property
     def key(self) -> Key:
