@@ -94,6 +94,59 @@ def test_the_truth_of_a_variant_is_what_can_be_seen(seed):
     )
 
 
+def only(**operation):
+    """Return what the recipe of one operation makes of the first frame."""
+    recipe = replace(Recipe.nothing(), **operation)
+    return Augmenter(recipe)(frames(), 0, np.random.default_rng(3))
+
+
+def area(frame):
+    return sum(mask.area for mask in frame.truth.masks)
+
+
+def test_each_operation_of_a_recipe_does_what_it_is_called():
+    given = frames()[0]
+    before = given.image.astype(float)
+    assert area(only(zoom=Chance(1, 0.5, 0.5))) < 0.4 * area(given), "it shrinks"
+    assert np.array_equal(only(flip=1).image, given.image[:, ::-1])
+    assert np.array_equal(only(flip_vertical=1).image, given.image[::-1])
+    turned = only(rotate=Chance(1, 20, 20))
+    assert turned.truth.masks != given.truth.masks
+    assert area(turned) == pytest.approx(area(given), rel=0.2)
+    assert only(brightness=Chance(1, 0.5, 0.5)).image.mean() < 0.6 * before.mean(), "darker"
+    assert only(brightness=Chance(1, 1.3, 1.3)).image.mean() > 1.1 * before.mean(), "brighter"
+    grey = only(saturation=Chance(1, 0, 0)).image.astype(int)
+    assert np.ptp(grey, axis=2).max() <= 1, "discoloured"
+    for operation in ({"hue": Chance(1, 60, 60)}, {"gains": Chance(1, 0.6, 1.4)}):
+        shifts = (only(**operation).image - before).mean(axis=(0, 1))
+        assert np.ptp(shifts) > 3, operation
+    sharp = np.abs(np.diff(only(noise=Chance(1, 8, 8)).image.astype(float), axis=0)).mean()
+    soft = np.abs(np.diff(only(blur=Chance(1, 3, 3)).image.astype(float), axis=0)).mean()
+    assert soft < np.abs(np.diff(before, axis=0)).mean() < sharp
+
+
+def test_mosaic_and_copy_paste_bring_instances_of_other_frames():
+    plain = frames()
+    # Each frame has a colour and a kind of its own.
+    given = [
+        LabelledFrame(
+            frame.id,
+            np.full_like(frame.image, 40 * (k + 1)),
+            Instances.of_masks(frame.truth.masks, [k + 1] * len(frame.truth)),
+        )
+        for k, frame in enumerate(plain)
+    ]
+    for operation in ({"mosaic": 1.0}, {"paste": Chance(1, 3, 3)}):
+        augment = Augmenter(replace(Recipe.nothing(), **operation))
+        brought = set()
+        for seed in range(6):
+            out = augment(given, 0, np.random.default_rng(seed))
+            for mask, label in zip(out.truth.masks, out.truth.labels, strict=True):
+                assert (out.image[decode_mask(mask)] == 40 * label).all(), "pixels with their mask"
+                brought.add(int(label))
+        assert len(brought) > 2, operation
+
+
 def test_operations_come_up_as_often_as_the_recipe_says():
     given = frames()
     augment = Augmenter(replace(Recipe.nothing(), flip=0.3))

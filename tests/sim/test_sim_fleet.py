@@ -84,6 +84,18 @@ def test_a_day_with_one_seed_repeats_frame_for_frame_and_second_for_second():
         assert np.array_equal(a.image, b.image)
 
 
+def test_another_seed_is_another_day_and_no_two_robots_have_the_same_piles():
+    def piles(seed):
+        fleet = SimFleet(day_from_text(DAY), seed=seed, size=96)
+        for cell in fleet.cells:
+            fleet.robot(cell.robot).look()
+        return [fleet.robot(cell.robot).scene.packages for cell in fleet.cells]
+
+    one, other = piles(7), piles(8)
+    assert piles(7) == one
+    assert len({*one, *other}) == 6
+
+
 def test_time_goes_on_by_the_tick_and_frames_fall_into_theirs(fleet):
     begin = fleet.now
     fleet.advance()
