@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from store_servers import cluster, missing
 
 from januscl.core import Frame, Instances, Observation, encode_mask
 from januscl.store import Catalogue
@@ -9,9 +10,51 @@ from januscl.store import Catalogue
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
 
+@pytest.fixture(scope="session")
+def postgres():
+    """Return a running PostgreSQL server of this session."""
+    reason = missing()
+    if reason is not None:
+        pytest.skip(reason)
+    with cluster() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def filled_in(postgres):
+    """Return the name of a database with the newest tables, to be copied."""
+    name = postgres.fresh()
+    Catalogue(postgres.url(name)).close()
+    return name
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_place(request, tmp_path):
+    """Return where a catalogue can be made: a path, and the URL of an empty database."""
+    if request.param == "sqlite":
+        yield tmp_path / "catalogue.sqlite"
+        return
+    postgres = request.getfixturevalue("postgres")
+    name = postgres.fresh()
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request, tmp_path):
+    """Return where a catalogue is or will be: a path, and the URL of a database."""
+    if request.param == "sqlite":
+        yield tmp_path / "catalogue.sqlite"
+        return
+    postgres = request.getfixturevalue("postgres")
+    name = postgres.fresh(request.getfixturevalue("filled_in"))
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
 @pytest.fixture
-def catalogue(tmp_path):
-    with Catalogue(tmp_path / "catalogue.sqlite") as catalogue:
+def catalogue(place):
+    with Catalogue(place) as catalogue:
         yield catalogue
 
 

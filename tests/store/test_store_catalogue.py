@@ -1,6 +1,9 @@
 import sqlite3
 import subprocess
 import sys
+import traceback
+from contextvars import Context
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,14 +11,26 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import MetaData, inspect
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from januscl.core import Conflict, IntegrityError, InvalidInput, MissingDependency, NotFound
+from januscl.core import (
+    Conflict,
+    IntegrityError,
+    InvalidInput,
+    MissingDependency,
+    NotFound,
+    Outcome,
+    Pick,
+)
 from januscl.store import Catalogue
 from januscl.store import migrations as history
 from januscl.store.database import Database
 from januscl.store.tables import metadata
+
+
+NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
 
 def test_several_writes_are_one(catalogue, observe):
@@ -41,9 +56,16 @@ def test_an_error_undoes_the_whole_transaction(catalogue, observe):
     assert catalogue.audit.list() == []
 
 
-def test_an_error_inside_a_transaction_is_one_of_ours(catalogue):
-    with catalogue.transaction() as tx, pytest.raises(NotFound):
-        tx.aliases.set("champion", "m-1")
+def test_after_an_error_inside_it_a_transaction_can_go_on(catalogue, observe):
+    with catalogue.transaction() as tx:
+        tx.observations.add(observe("o-1"))
+        with pytest.raises(NotFound):
+            tx.aliases.set("champion", "m-1")
+        with pytest.raises(InvalidInput):
+            tx.observations.add(observe("o-2", pick=Pick(7, None, Outcome.MISSED, NOON)))
+        tx.observations.add(observe("o-3"))
+    kept = [row.id for row in catalogue.observations.list()]
+    assert kept == ["o-1", "o-3"], "and what failed left nothing behind"
 
 
 def test_writing_past_an_open_transaction_is_an_error_and_no_deadlock(catalogue, observe):
@@ -54,17 +76,15 @@ def test_writing_past_an_open_transaction_is_an_error_and_no_deadlock(catalogue,
     assert catalogue.observations.counts()["observations"] == 1
 
 
-def test_a_writer_that_waits_too_long_says_so(tmp_path, monkeypatch, observe):
-    monkeypatch.setattr("januscl.store.database._BUSY_SECONDS", 0)
-    path = tmp_path / "catalogue.sqlite"
-    with Catalogue(path) as catalogue:
-        other = sqlite3.connect(path, isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(Conflict, match="another process has been writing"):
-            catalogue.observations.add(observe())
-        other.execute("ROLLBACK")
-        other.close()
-        assert catalogue.observations.add(observe())
+def test_a_writer_that_waits_too_long_says_so(place, monkeypatch, observe):
+    monkeypatch.setattr("januscl.store.engines.BUSY_SECONDS", 0.1)
+    with Catalogue(place) as catalogue, Catalogue(place) as other:
+        with other.transaction() as tx:
+            tx.observations.add(observe())
+            # As another thread would, which has no transaction of its own.
+            with pytest.raises(Conflict, match="another process has been writing"):
+                Context().run(catalogue.observations.add, observe())
+        assert not catalogue.observations.add(observe()), "the other one's was kept"
 
 
 def test_sqlite_is_set_to_keep_what_it_acknowledged(tmp_path):
@@ -91,6 +111,24 @@ def test_the_migrations_make_the_tables_of_the_code(catalogue):
     assert differences == []
 
 
+def test_names_sort_by_their_characters_codes_in_every_database(catalogue, observe):
+    names = ["a-1", "B-1", "a_2", "A-1", "b-1", "Ä-1", "10", "9", "a 3"]
+    for name in names:
+        catalogue.observations.add(observe(name))
+    assert [row.id for row in catalogue.observations.list()] == sorted(names)
+    with catalogue._database.read() as connection:
+        metadata = MetaData()
+        metadata.reflect(connection)
+    if catalogue._database.engine.dialect.name == "postgresql":
+        plain = [
+            f"{table.name}.{column.name}"
+            for table in metadata.sorted_tables
+            for column in table.columns
+            if getattr(column.type, "length", None) == 200 and column.type.collation != "C"
+        ]
+        assert plain == []
+
+
 def test_the_newest_revision_is_the_one_the_code_expects():
     config = Config()
     config.set_main_option("script_location", str(Path(history.__file__).parent))
@@ -107,20 +145,20 @@ def test_the_tables_can_be_made_in_postgresql():
     assert "seq SERIAL" in made
 
 
-def test_a_database_of_a_newer_program_is_refused_untouched(tmp_path):
-    path = tmp_path / "catalogue.sqlite"
-    Catalogue(path).close()
-    other = sqlite3.connect(path)
-    other.execute("UPDATE alembic_version SET version_num = '9999'")
-    other.commit()
+def test_a_database_of_a_newer_program_is_refused_untouched(place):
+    Catalogue(place).close()
+    database = Database(place)
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(Conflict, match=r"revision 9999.*Install a newer januscl"):
-        Catalogue(path)
-    assert other.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)
-    other.close()
+        Catalogue(place)
+    with database.read() as connection:
+        found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").all()
+    database.close()
+    assert found == [("9999",)]
 
 
-def test_a_migration_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
-    path = tmp_path / "catalogue.sqlite"
+def test_a_migration_that_fails_leaves_nothing_behind(empty_place, monkeypatch):
 
     def half(connection, name):
         connection.exec_driver_sql("CREATE TABLE half (id INTEGER)")
@@ -129,11 +167,12 @@ def test_a_migration_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(history, "_upgrade", half)
         with pytest.raises(RuntimeError):
-            Catalogue(path)
-    other = sqlite3.connect(path)
-    assert other.execute("SELECT name FROM sqlite_master").fetchall() == []
-    other.close()
-    Catalogue(path).close()
+            Catalogue(empty_place)
+    database = Database(empty_place)
+    with database.read() as connection:
+        assert inspect(connection).get_table_names() == []
+    database.close()
+    Catalogue(empty_place).close()
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path):
@@ -148,27 +187,38 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path):
         Catalogue(tmp_path / "nowhere" / "catalogue.sqlite")
 
 
-def test_a_database_whose_driver_is_missing_says_what_to_install():
-    with pytest.raises(MissingDependency, match="pip install") as caught:
-        Catalogue("postgresql+pg8000://robot:secret@host/januscl")
+def test_without_its_driver_postgresql_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingDependency, match=r"januscl\[postgres\]") as caught:
+        Catalogue("postgresql+psycopg://robot:secret@host/januscl")
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["mysql://host/januscl", "://", "http://host"])
-def test_another_kind_of_database_is_refused(url):
-    with pytest.raises(InvalidInput, match="a path, or a URL that begins with"):
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://robot:secret@host/januscl",
+        "postgresql+pg8000://robot:secret@host/januscl",
+        "postgresql://robot:secret/of@host/januscl",
+        "postgresql://robot@host:secret/januscl",
+        "://",
+        "http://host",
+    ],
+)
+def test_another_kind_of_database_is_refused_and_no_password_is_told(url):
+    with pytest.raises(InvalidInput, match="a path, or a URL that begins with") as caught:
         Catalogue(url)
+    assert "secret" not in "".join(traceback.format_exception(caught.value)).replace(url, "")
 
 
-def test_many_processes_may_open_a_new_catalogue_at_once_and_write(tmp_path):
-    path = tmp_path / "catalogue.sqlite"
+def test_many_processes_may_open_a_new_catalogue_at_once_and_write(empty_place):
     code = (
         "import sys; from januscl.store import Catalogue;"
-        f"c = Catalogue({str(path)!r});"
+        f"c = Catalogue({str(empty_place)!r});"
         "[c.audit.record('worker', 'did', f'{sys.argv[1]}-{i}', {}) for i in range(25)]"
     )
     workers = [subprocess.Popen([sys.executable, "-c", code, str(n)]) for n in range(4)]
     assert [worker.wait(60) for worker in workers] == [0] * 4
-    with Catalogue(path) as catalogue:
+    with Catalogue(empty_place) as catalogue:
         subjects = [row.subject for row in catalogue.audit.list()]
     assert sorted(subjects) == sorted(f"{n}-{i}" for n in range(4) for i in range(25))

@@ -9,15 +9,19 @@ from januscl.store.blobs import LocalBlobs
 from januscl.store.catalogue import Catalogue, Transaction
 from januscl.store.records import (
     AuditRow,
+    CheckIn,
+    InboxRow,
     LabelRow,
     LabelTaskRow,
     ObservationRow,
     RejectRow,
+    Role,
+    TokenRow,
     VerdictRow,
 )
 from januscl.store.workspace import Workspace
 
 __all__ = [
-    "AuditRow", "Catalogue", "LabelRow", "LabelTaskRow", "LocalBlobs", "ObservationRow",
-    "RejectRow", "Transaction", "VerdictRow", "Workspace",
+    "AuditRow", "Catalogue", "CheckIn", "InboxRow", "LabelRow", "LabelTaskRow", "LocalBlobs",
+    "ObservationRow", "RejectRow", "Role", "TokenRow", "Transaction", "VerdictRow", "Workspace",
 ]  # fmt: skip

@@ -5,12 +5,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+from januscl.store.arriving import CheckIns, Inbox
 from januscl.store.database import Database, Door
 from januscl.store.journal import Audit, Rejects
 from januscl.store.labelling import Labels, LabelTasks
 from januscl.store.learning import Aliases, Decks, Models, Releases, Slices, Verdicts
 from januscl.store.migrations import migrate
 from januscl.store.observing import Cells, Observations
+from januscl.store.tokens import Tokens
 from januscl.store.triaging import Campaigns, Events, Novelties, Tickets
 
 
@@ -38,6 +40,9 @@ class Transaction:
         self.releases = Releases(door)
         self.audit = Audit(door)
         self.rejects = Rejects(door)
+        self.inbox = Inbox(door)
+        self.check_ins = CheckIns(door)
+        self.tokens = Tokens(door)
 
 
 class Catalogue(Transaction):

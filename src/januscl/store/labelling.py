@@ -23,7 +23,8 @@ class Asked:
         observation: Id of the frame that it asks a label of.
         novelty: Id of the novelty it is for; None for an ordinary frame.
         done: True once it was answered.
-        used: True once a challenger that was taught or measured with the label was judged.
+        used: True once a challenger that was taught or measured with the label was judged, or its
+            novelty was closed.
     """
 
     id: str
@@ -80,7 +81,7 @@ class LabelTasks:
             return [Asked(**row._mapping) for row in found]
 
     def use(self, novelty: str, observations: Iterable[str]) -> None:
-        """Say that a challenger was judged that used the labels of these frames of a novelty."""
+        """Say that the labels of these frames of a novelty were used; see `Asked`."""
         table, wanted = label_tasks.c, sorted(set(observations))
         with self._door.write() as connection:
             for start in range(0, len(wanted), _CHUNK):

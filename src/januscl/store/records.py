@@ -1,8 +1,9 @@
 """What the catalogue gives back where it keeps more, or less, than a core word holds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
@@ -98,3 +99,75 @@ class RejectRow:
     thing: str
     reason: str
     blob: str | None
+
+
+@dataclass(frozen=True)
+class InboxRow:
+    """A robot's message that was acknowledged and waits for a worker.
+
+    Attributes:
+        id: Grows with each message; never used again.
+        received: When it came.
+        robot: Who sent it, by its token.
+        kind: What it is, such as ``batch`` or ``outcomes``.
+        message: Its bytes as they came.
+    """
+
+    id: int
+    received: datetime
+    robot: str
+    kind: str
+    message: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class CheckIn:
+    """How a robot said it was.
+
+    Attributes:
+        robot: Its name.
+        at: When it said so.
+        running: Id of the model version that it runs; None without one.
+        counters: What it counts, such as frames that were dropped for want of room.
+        error: What went wrong last, in its words; None when nothing did.
+    """
+
+    robot: str
+    at: datetime
+    running: str | None
+    counters: Mapping[str, int]
+    error: str | None
+
+
+class Role(StrEnum):
+    """What the bearer of a token may do."""
+
+    ROBOT = "robot"
+    ANNOTATOR = "annotator"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True)
+class TokenRow:
+    """A token without its secret, which is kept nowhere.
+
+    Attributes:
+        id: UUIDv7; part of the secret's text.
+        name: What people call it.
+        role: What it may do.
+        robot: Whom it speaks for, with the role robot alone.
+        created: When it was made.
+        expires: From when on it is void; None when never.
+        revoked: Since when it is void by a person's word.
+        last_used: To the minute.
+    """
+
+    id: str
+    name: str
+    role: Role
+    robot: str | None
+    created: datetime
+    expires: datetime | None = None
+    revoked: datetime | None = None
+    last_used: datetime | None = None

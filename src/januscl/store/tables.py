@@ -7,18 +7,19 @@ Nothing in it is SQLite's alone: JSON columns and UTC times exist in PostgreSQL 
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
-    Text,
     false,
 )
 
-from januscl.store.types import Digest, Json, Name, Real, UtcTime, Whole
+from januscl.store.types import Digest, Json, Name, Prose, Real, UtcTime, Whole
 
 metadata = MetaData()
 
@@ -101,7 +102,7 @@ tickets = Table(
     _must("opened", UtcTime),
     Column("closed", UtcTime),
     _must("severity", Real),
-    _must("evidence", Text),
+    _must("evidence", Prose),
     Column("before", Digest),
     Column("after", Digest),
     Index("tickets_by_camera", "camera", "began"),
@@ -256,7 +257,47 @@ rejects = Table(
     metadata,
     _seq(),
     _must("at", UtcTime),
-    _must("thing", Text),
-    _must("reason", Text),
+    _must("thing", Prose),
+    _must("reason", Prose),
     Column("blob", Digest),
+)
+
+# What robots sent, until a worker has made it safe elsewhere. An id that is used again would let
+# a late worker drop another message, hence AUTOINCREMENT.
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    _must("received", UtcTime),
+    _must("robot", Name),
+    _must("kind", Name),
+    _must("size", Whole),
+    _must("message", LargeBinary),
+    # Until then, the worker that took it has it to itself.
+    Column("leased", UtcTime),
+    sqlite_autoincrement=True,
+)
+
+check_ins = Table(
+    "check_ins",
+    metadata,
+    Column("robot", Name, primary_key=True),
+    _must("at", UtcTime),
+    Column("running", Name),
+    _must("counters", Json),
+    Column("error", Prose),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Name, primary_key=True),
+    _must("name", Name),
+    _must("role", Name),
+    Column("robot", Name),
+    _must("sha256", Digest),
+    _must("created", UtcTime),
+    Column("expires", UtcTime),
+    Column("revoked", UtcTime),
+    Column("last_used", UtcTime),
 )

@@ -5,13 +5,14 @@ import operator
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Float, Integer, String
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import JSON, DateTime, Dialect, Float, Integer, String, Text
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from januscl.core import InvalidInput, utc
 from januscl.store.blobs import check_digest
 
 Json = JSON(none_as_null=True)
+_WHOLE = 2**31
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -38,6 +39,10 @@ class Name(TypeDecorator[str]):
 
     impl = String(200)
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        """Return the column's type: in every database names sort by their characters' codes."""
+        return String(200, collation="C" if dialect.name == "postgresql" else None)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Return the text, or refuse it."""
@@ -81,11 +86,31 @@ class Real(TypeDecorator[float]):
 
 
 class Whole(TypeDecorator[int]):
-    """A whole number; NumPy's are taken too, which SQLite would keep as bytes unasked."""
+    """A whole number of 32 bits; NumPy's are taken too, which SQLite would keep as bytes."""
 
     impl = Integer
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> int | None:
         """Return the number, or refuse it."""
-        return None if value is None else operator.index(value)
+        if value is None:
+            return None
+        number = operator.index(value)
+        if not -_WHOLE <= number < _WHOLE:
+            raise InvalidInput(
+                "whole number", f"one from {-_WHOLE} to {_WHOLE - 1}", str(number), "Check it."
+            )
+        return number
+
+
+class Prose(TypeDecorator[str]):
+    """Text of any length. NUL, which PostgreSQL cannot keep, becomes the replacement character."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """Return the text, or refuse what is none."""
+        if value is not None and not isinstance(value, str):
+            raise InvalidInput("text", "a text", repr(value)[:80], "Convert it first.")
+        return None if value is None else str(value).replace("\0", "\N{REPLACEMENT CHARACTER}")

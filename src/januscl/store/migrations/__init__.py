@@ -9,9 +9,7 @@ from januscl.store.database import Database, has_table
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-HEAD = "0002"
-# Any number will do, so long as nothing else in the database locks on it.
-_POSTGRES_LOCK = 7_236_015_542
+HEAD = "0003"
 
 
 def migrate(database: Database) -> None:
@@ -24,8 +22,6 @@ def migrate(database: Database) -> None:
         if _revision(connection) == HEAD:
             return
     with database.write() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_POSTGRES_LOCK})")
         if _revision(connection) != HEAD:
             _upgrade(connection, database.name)
 

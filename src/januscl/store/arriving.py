@@ -1,0 +1,143 @@
+"""What robots sent, kept as it came until it is safe elsewhere; and how the robots are."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, Select, delete, func, insert, or_, select, update
+
+from januscl.core import InvalidInput
+from januscl.store.database import Door, upsert
+from januscl.store.records import CheckIn, InboxRow
+from januscl.store.tables import check_ins, inbox
+
+_CHUNK = 500  # ids in one statement: databases bound the number of its parameters
+_AT_ONCE = 64 * 2**20
+
+
+class Inbox:
+    """Messages of robots that were acknowledged and wait for a worker.
+
+    A message that was put is on the disk when the call returns, and stays until it is dropped.
+    Ids are never used again, so dropping what was dropped before does no harm.
+    """
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    def put(self, robot: str, kind: str, message: bytes, received: datetime | None = None) -> int:
+        """Keep a message durably, as it came, and return its id.
+
+        Args:
+            robot: Who sent it.
+            kind: What it is, such as ``batch`` or ``outcomes``.
+            message: Its bytes, not looked into.
+            received: When it came; now when omitted.
+
+        Raises:
+            InvalidInput: A name is empty or too long, or the message is no bytes.
+            StorageFull: There is no room; it was not kept and must not be acknowledged.
+        """
+        return self.put_all([(robot, kind, message)], received)[0]
+
+    def put_all(
+        self, messages: Iterable[tuple[str, str, bytes]], received: datetime | None = None
+    ) -> list[int]:
+        """Keep several messages (robot, kind, bytes), all or none, for the price of one.
+
+        Returns:
+            Their ids, in the order given. For errors see `put`.
+        """
+        at = received or datetime.now(UTC)
+        with self._door.append() as connection:
+            return [_put(connection, robot, kind, message, at) for robot, kind, message in messages]
+
+    def take(
+        self, limit: int, *, lease: timedelta | None = None, at_once: int = _AT_ONCE
+    ) -> Sequence[InboxRow]:
+        """Return the oldest messages in the order in which they came; they stay in the inbox.
+
+        Args:
+            limit: At most this many.
+            lease: Give them to no other worker that asks with a lease, for so long; what a dead
+                worker had taken comes back then. Without it they are only looked at.
+            at_once: Bytes that they have together at most; the first comes however large it is.
+        """
+        table, now = inbox.c, datetime.now(UTC)
+        query = select(table.id, table.size).order_by(table.id).limit(limit)
+        if lease is None:
+            with self._door.read() as connection:
+                return _rows(connection, _fitting(connection, query, at_once))
+        free = or_(table.leased.is_(None), table.leased <= now)
+        query = query.where(free).with_for_update(skip_locked=True)
+        with self._door.append() as connection:
+            ids = _fitting(connection, query, at_once)
+            for some in _chunks(ids):
+                change = update(inbox).where(table.id.in_(some)).values(leased=now + lease)
+                connection.execute(change)
+            return _rows(connection, ids)
+
+    def drop(self, ids: Iterable[int]) -> int:
+        """Forget messages that are safe elsewhere, and return how many were there."""
+        dropped = 0
+        with self._door.append() as connection:
+            for some in _chunks(sorted(set(ids))):
+                dropped += connection.execute(delete(inbox).where(inbox.c.id.in_(some))).rowcount
+        return dropped
+
+    def depth(self) -> int:
+        """Return how many messages wait."""
+        with self._door.read() as connection:
+            return connection.execute(select(func.count()).select_from(inbox)).scalar_one()
+
+
+class CheckIns:
+    """How each robot was when it last checked in."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    def put(self, check_in: CheckIn) -> None:
+        """Keep it in place of the robot's one before."""
+        with self._door.append() as connection:
+            upsert(connection, check_ins, ("robot",), asdict(check_in))
+
+    def list(self) -> Sequence[CheckIn]:
+        """Return the last one of each robot, by the robots' names."""
+        with self._door.read() as connection:
+            found = connection.execute(select(check_ins).order_by(check_ins.c.robot))
+            return [CheckIn(**row._mapping) for row in found]
+
+
+def _put(connection: Connection, robot: str, kind: str, message: bytes, at: datetime) -> int:
+    if not isinstance(message, bytes):
+        raise InvalidInput(
+            "message", "bytes", type(message).__name__, "Pass the request's body as it came."
+        )
+    values = {"robot": robot, "kind": kind, "message": message, "size": len(message)}
+    statement = insert(inbox).values(received=at, **values).returning(inbox.c.id)
+    return connection.execute(statement).scalar_one()
+
+
+def _fitting(connection: Connection, query: Select[tuple[int, int]], at_once: int) -> list[int]:
+    """Return the first ids whose messages together have so many bytes at most, or one."""
+    ids, total = list[int](), 0
+    for id, size in connection.execute(query):
+        total += size
+        if ids and total > at_once:
+            break
+        ids.append(id)
+    return ids
+
+
+def _rows(connection: Connection, ids: list[int]) -> list[InboxRow]:
+    table, found = inbox.c, list[InboxRow]()
+    columns = (table.id, table.received, table.robot, table.kind, table.message)
+    for some in _chunks(ids):
+        query = select(*columns).where(table.id.in_(some)).order_by(table.id)
+        found += [InboxRow(**row._mapping) for row in connection.execute(query)]
+    return found
+
+
+def _chunks(ids: list[int]) -> Iterator[list[int]]:
+    return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))
