@@ -42,7 +42,7 @@ from januscl.sim import (
 from januscl.store import Workspace
 from januscl.train import CompactModel, Replay, Settings, fit
 
-FRESH, PICKS, THREADS = 60, 400, 2
+FRESH, PICKS, THREADS = 60, 240, 2
 
 
 def all_kinds() -> Taxonomy:

@@ -107,7 +107,7 @@ class Learning:
     """
 
     strategy: str = "replay+interpolate"
-    replay: int = 480
+    replay: int = 240
     steps: int = 100
     batch: int = 8
     threads: int = 2

@@ -40,16 +40,16 @@ class Neighbourhood:
 
     Args:
         members: ``(N, C)`` places, N of 2 or more.
+        usual: `usual_distance` of known instances. Members further from each other than known ones
+            are count as if they were as near: a few of them would else take in all between.
 
     Attributes:
         radius: Distance from its members up to which a place belongs to it.
     """
 
-    def __init__(self, members: Vectors) -> None:
+    def __init__(self, members: Vectors, usual: float) -> None:
         self._members = members
-        apart = _apart(members, members)
-        np.fill_diagonal(apart, np.inf)
-        self.radius = 1.5 * float(np.quantile(_near(apart), 0.9)) + 1e-9
+        self.radius = 1.5 * min(usual_distance(members), usual) + 1e-9
 
     def distances(self, places: Vectors) -> Vectors:
         """Return how far each place ``(N, C)`` is from its members, ``(N,)``."""
@@ -58,6 +58,13 @@ class Neighbourhood:
     def nearness(self, places: Vectors) -> Vectors:
         """Return ``(N,)``: distance over the radius; up to 1 belongs to it."""
         return self.distances(places) / self.radius
+
+
+def usual_distance(places: Vectors) -> float:
+    """Return how far places ``(N, C)``, N of 2 or more, are from their own third nearest: 90%."""
+    apart = _apart(places, places)
+    np.fill_diagonal(apart, np.inf)
+    return float(np.quantile(_near(apart), 0.9))
 
 
 def distances(places: Vectors, members: Vectors) -> Vectors:

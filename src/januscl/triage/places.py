@@ -6,11 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from januscl.core import InvalidInput
-from januscl.triage.clusters import Neighbourhood, Space, clusters_of, distances, stacked
+from januscl.triage.clusters import (
+    Neighbourhood,
+    Space,
+    clusters_of,
+    distances,
+    stacked,
+    usual_distance,
+)
 from januscl.triage.sightings import Sighting
 
 _ORDINARY = 400
-_OVERLAP = 1.5
+_OVERLAP = 1.2
 """Distance of a group from a novelty, over that novelty's own, up to which they are one."""
 
 
@@ -28,6 +35,7 @@ class Places:
         self._ordinary = _even_part(ordinary)
         self._space = Space(self._ordinary)
         self._known = self._space.place(self._ordinary)
+        self._usual = usual_distance(self._known)
         self._near: dict[str, Neighbourhood] = {}
 
     def learn(
@@ -43,9 +51,10 @@ class Places:
         held = [*waiting, *(s for members in novelties.values() for s in members)]
         self._space = Space(np.concatenate([self._ordinary, *(s.embedding[None] for s in held)]))
         self._known = self._space.place(self._ordinary)
+        self._usual = usual_distance(self._known)
         strange = {n: [s for s in members if s.strange] for n, members in novelties.items()}
         self._near = {
-            novelty: Neighbourhood(self._places_of(members))
+            novelty: Neighbourhood(self._places_of(members), self._usual)
             for novelty, members in strange.items()
             if len(members) >= 2
         }
@@ -83,7 +92,7 @@ class Places:
 
     def add(self, novelty: str, group: Sequence[Sighting]) -> None:
         """Say that a group is a novelty of its own: the next group may be more of the same."""
-        self._near[novelty] = Neighbourhood(self._places_of(group))
+        self._near[novelty] = Neighbourhood(self._places_of(group), self._usual)
 
     def _places_of(self, sightings: Sequence[Sighting]) -> NDArray[np.float64]:
         return self._space.place(stacked([s.embedding for s in sightings]))
