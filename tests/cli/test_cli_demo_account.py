@@ -103,3 +103,14 @@ def test_a_novelty_without_a_model_tells_that_it_still_collects():
     assert "66 of 300 (22%) over the whole day" in card(told)
     assert not any(fact.label.startswith("Failed picks") for fact in tiles(told))
     assert "AP on it" not in "\n".join(account_lines(told))
+
+
+@pytest.mark.parametrize(
+    ("picks", "lost", "good"), [(29, 1, None), (100, 4, True), (100, 60, False)]
+)
+def test_a_share_of_few_picks_is_told_and_called_neither_good_nor_bad(picks, lost, good):
+    after = {"picks": picks, "failed": lost}
+    told = facts(novelties=[novelty(failed_before={"picks": 60, "failed": 24}, failed_after=after)])
+    (fact,) = [fact for fact in tiles(told) if fact.label.startswith("Failed picks")]
+    assert fact.good is good
+    assert fact.note == f"of {picks} picks; 40% of 60 before the release"

@@ -10,6 +10,9 @@ from januscl.core import Novelty, NoveltyState
 from januscl.line import telling
 from januscl.line.report import FATES, Fact, Mark, Story
 
+_FEW = 30
+"""Picks below which a share of failed ones is told, but not called good or bad."""
+
 
 def story_of(
     demo: Demonstration, facts: dict[str, Any], lines: Sequence[str], names: Mapping[str, str]
@@ -86,8 +89,11 @@ def tiles(facts: dict[str, Any]) -> tuple[Fact, ...]:
                 Fact(
                     f"Failed picks on {novelty['name']}",
                     f"{100 * now['failed'] / now['picks']:.0f}%",
-                    f"{100 * was['failed'] / was['picks']:.0f}% before the release",
-                    now["failed"] / now["picks"] < was["failed"] / was["picks"],
+                    f"of {now['picks']} picks; {100 * was['failed'] / was['picks']:.0f}% of "
+                    f"{was['picks']} before the release",
+                    None
+                    if min(now["picks"], was["picks"]) < _FEW
+                    else now["failed"] / now["picks"] < was["failed"] / was["picks"],
                 )
             )
     bad = facts["bad_release"]
