@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from math import sqrt
 from typing import Any
 
 from januscl.cli.account import ap_points, failed
@@ -10,8 +11,8 @@ from januscl.core import Novelty, NoveltyState
 from januscl.line import telling
 from januscl.line.report import FATES, Fact, Mark, Story
 
-_FEW = 30
-"""Picks below which a share of failed ones is told, but not called good or bad."""
+_BEYOND_CHANCE = 1.64
+"""Standard errors between two shares from which one is called better than the other."""
 
 
 def story_of(
@@ -91,9 +92,7 @@ def tiles(facts: dict[str, Any]) -> tuple[Fact, ...]:
                     f"{100 * now['failed'] / now['picks']:.0f}%",
                     f"of {now['picks']} picks; {100 * was['failed'] / was['picks']:.0f}% of "
                     f"{was['picks']} before the release",
-                    None
-                    if min(now["picks"], was["picks"]) < _FEW
-                    else now["failed"] / now["picks"] < was["failed"] / was["picks"],
+                    _fewer(was, now),
                 )
             )
     bad = facts["bad_release"]
@@ -109,6 +108,15 @@ def tiles(facts: dict[str, Any]) -> tuple[Fact, ...]:
             )
         )
     return tuple(told)
+
+
+def _fewer(was: Mapping[str, int], now: Mapping[str, int]) -> bool | None:
+    """Say whether fewer picks fail than before; None where chance may have made the difference."""
+    picks = was["picks"] + now["picks"]
+    share = (was["failed"] + now["failed"]) / picks
+    error = sqrt(share * (1 - share) * picks / (was["picks"] * now["picks"]))
+    gain = was["failed"] / was["picks"] - now["failed"] / now["picks"]
+    return None if abs(gain) <= _BEYOND_CHANCE * error else gain > 0
 
 
 def novelty_facts(facts: dict[str, Any], novelty: Novelty) -> tuple[Fact, ...]:
