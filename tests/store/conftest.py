@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from store_servers import cluster, missing
+from store_servers import Bucket, cluster, missing, s3_server
 
 from januscl.core import Frame, Instances, Observation, encode_mask
 from januscl.store import Catalogue
@@ -76,3 +76,20 @@ def observe():
         return Observation(id, frame, Instances.of_masks(masks, [1, 2]), "m-0", pick)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def s3():
+    """Return the address of a server of this session that speaks S3."""
+    with s3_server() as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(s3, request, monkeypatch):
+    """Return an empty bucket, with all that leads to it in the environment."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test-key-id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test-secret-key")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3)
+    return Bucket(s3)

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import mkdtemp
+from uuid import uuid4
+
+import pytest
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
 SETTINGS = {
@@ -91,3 +94,40 @@ def cluster():
             running.control("-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def s3_server():
+    """Give the address of a server that speaks S3, in this process."""
+    server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        yield "http://{}:{}".format(*server.get_host_and_port())
+    finally:
+        server.stop()
+
+
+class Bucket:
+    """A new bucket, as another program than ours sees it."""
+
+    def __init__(self, address):
+        import boto3
+
+        self.client = boto3.client("s3", endpoint_url=address, region_name="eu-central-1")
+        self.name = f"janus-{uuid4().hex[:12]}"
+        where = {"LocationConstraint": "eu-central-1"}
+        self.client.create_bucket(Bucket=self.name, CreateBucketConfiguration=where)
+        self.client.put_bucket_versioning(
+            Bucket=self.name, VersioningConfiguration={"Status": "Enabled"}
+        )
+
+    def keys(self):
+        found = self.client.list_objects_v2(Bucket=self.name)
+        return [entry["Key"] for entry in found.get("Contents", [])]
+
+    def write(self, key, data):
+        self.client.put_object(Bucket=self.name, Key=key, Body=data)
+
+    def versions(self):
+        found = self.client.list_object_versions(Bucket=self.name)
+        return [entry["Key"] for entry in found.get("Versions", [])]

@@ -1,4 +1,3 @@
-import sqlite3
 import subprocess
 import sys
 import traceback
@@ -28,7 +27,6 @@ from januscl.store import Catalogue
 from januscl.store import migrations as history
 from januscl.store.database import Database
 from januscl.store.tables import metadata
-
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
@@ -199,7 +197,6 @@ def test_without_its_driver_postgresql_says_what_to_install(monkeypatch):
     [
         "mysql://robot:secret@host/januscl",
         "postgresql+pg8000://robot:secret@host/januscl",
-        "postgresql://robot:secret/of@host/januscl",
         "postgresql://robot@host:secret/januscl",
         "://",
         "http://host",

@@ -1,10 +1,7 @@
-import sqlite3
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from alembic import command
-from alembic.config import Config
 
 from januscl.core import (
     Conflict,
@@ -18,16 +15,14 @@ from januscl.core import (
     Pick,
     Slice,
 )
-from januscl.store import Catalogue
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 DIGEST = "ab" * 32
 
 
 @pytest.fixture
-def opened(tmp_path):
-    with Catalogue(tmp_path / "catalogue.sqlite") as opened:
-        yield opened
+def opened(catalogue):
+    return catalogue
 
 
 def part(*ids, name="bag", novelty="n-1"):
@@ -79,36 +74,3 @@ def test_the_latest_picks_come_oldest_first(opened):
             f"o-{k}", Pick(None, None, Outcome.MISSED, AT + timedelta(minutes=k))
         )
     assert [id for id, _ in opened.observations.picks(2)] == ["o-1", "o-2"]
-
-
-def test_a_catalogue_of_the_first_form_is_brought_forward_with_what_it_holds(tmp_path):
-    import januscl.store.migrations as history
-
-    path = tmp_path / "catalogue.sqlite"
-    with Catalogue(path) as fresh:
-        database = fresh._database
-        with database.write() as connection:
-            for table in ("label_tasks", "slices", "alembic_version"):
-                connection.exec_driver_sql(f"DROP TABLE {table}")
-            others = connection.exec_driver_sql(
-                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-            ).scalars()
-            connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
-            for table in list(others):
-                connection.exec_driver_sql(f"DROP TABLE {table}")
-            config = Config()
-            config.set_main_option("script_location", history.__path__[0])
-            config.attributes["connection"] = connection
-            command.upgrade(config, "0001")
-    old = sqlite3.connect(path)
-    old.execute("INSERT INTO slices (name, id, items) VALUES ('base', 's', '[]')")
-    old.execute(
-        "INSERT INTO label_tasks (id, observation, image, proposals, done)"
-        f" VALUES ('t', 'o', '{DIGEST}', '{{}}', 1)"
-    )
-    old.commit()
-    old.close()
-    with Catalogue(path) as opened:
-        assert opened.slices.list(frozen_only=True) == [Slice("s", "base", ())]
-        (task,) = opened.label_tasks.asked()
-        assert (task.done, task.used) == (True, True)

@@ -45,7 +45,7 @@ def test_a_workspace_that_was_killed_while_it_was_made_is_finished(tmp_path):
 def test_a_newer_or_damaged_workspace_is_refused(tmp_path):
     Workspace.open(tmp_path).close()
     mark = tmp_path / "janus-workspace.json"
-    mark.write_text(json.dumps({"format": 2}))
+    mark.write_text(json.dumps({"format": 3}))
     with pytest.raises(Conflict, match="Install a newer januscl"):
         Workspace.open(tmp_path)
     mark.write_text("{")

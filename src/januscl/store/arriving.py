@@ -116,10 +116,11 @@ def _put(connection: Connection, robot: str, kind: str, message: bytes, at: date
         )
     values = {"robot": robot, "kind": kind, "message": message, "size": len(message)}
     statement = insert(inbox).values(received=at, **values).returning(inbox.c.id)
-    return connection.execute(statement).scalar_one()
+    id: int = connection.execute(statement).scalar_one()
+    return id
 
 
-def _fitting(connection: Connection, query: Select[tuple[int, int]], at_once: int) -> list[int]:
+def _fitting(connection: Connection, query: Select[int, int], at_once: int) -> list[int]:
     """Return the first ids whose messages together have so many bytes at most, or one."""
     ids, total = list[int](), 0
     for id, size in connection.execute(query):

@@ -2,6 +2,9 @@
 
 import re
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
@@ -17,6 +20,16 @@ _STAGING = "staging"
 _STALE_SECONDS = 3600.0
 # As obstore writes them into its messages.
 _NO_ROOM = re.compile(rf"os error ({'|'.join(map(str, sorted(NO_ROOM)))})\b")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A blob that is there: its digest by its name, its bytes, and when it was put."""
+
+    digest: str
+    size: int
+    made: datetime
 
 
 class LocalBlobs:
@@ -53,13 +66,13 @@ class LocalBlobs:
             StorageFull: There was no room; nothing was kept.
         """
         digest = sha256(data).hexdigest()
-        place = self.folder / _key(digest)
+        place = self.folder / key_of(digest)
         staged = f"{_STAGING}/{uuid4().hex}"
         try:
             if not self._holds(digest, len(data)):
                 obstore.put(self._store, staged, data)
                 sync(self.folder / staged)
-                obstore.rename(self._store, staged, _key(digest))
+                obstore.rename(self._store, staged, key_of(digest))
             self._sync_folders(place.parent)
         except (BaseError, OSError) as error:
             (self.folder / staged).unlink(missing_ok=True)
@@ -76,24 +89,26 @@ class LocalBlobs:
         """
         check_digest(digest)
         try:
-            data = bytes(obstore.get(self._store, _key(digest)).bytes())
+            data = bytes(obstore.get(self._store, key_of(digest)).bytes())
         except FileNotFoundError as error:
             raise NotFound(f"blob {digest} is not in {self.folder}") from error
-        found = sha256(data).hexdigest()
-        if found != digest:
-            raise IntegrityError(
-                f"blob {digest} in {self.folder} was damaged or replaced: its {len(data)} bytes "
-                f"have the digest {found}. Restore the file, or put the content again."
-            )
-        return data
+        return verified(data, digest, str(self.folder))
 
     def has(self, digest: str) -> bool:
         """Say whether bytes are kept under the digest."""
         check_digest(digest)
-        return (self.folder / _key(digest)).is_file()
+        return (self.folder / key_of(digest)).is_file()
+
+    def kept(self) -> Iterator[Kept]:
+        """Give every blob that is there, in the order of their digests, without reading it."""
+        for path in sorted(self.folder.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*")):
+            digest = kept_under(str(path.relative_to(self.folder)))
+            if digest is not None:
+                found = path.stat()
+                yield Kept(digest, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
     def _holds(self, digest: str, size: int) -> bool:
-        place = self.folder / _key(digest)
+        place = self.folder / key_of(digest)
         if not place.is_file() or place.stat().st_size != size:
             return False
         return sha256(place.read_bytes()).hexdigest() == digest
@@ -118,7 +133,7 @@ class LocalBlobs:
 
 def check_digest(digest: str, thing: str = "digest") -> str:
     """Return ``digest``, or raise `InvalidInput` when it is not a SHA-256 in lower-case hex."""
-    if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
+    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
         raise InvalidInput(
             thing,
             "64 lower-case hexadecimal digits",
@@ -128,8 +143,26 @@ def check_digest(digest: str, thing: str = "digest") -> str:
     return digest
 
 
-def _key(digest: str) -> str:
+def key_of(digest: str) -> str:
+    """Return where a blob is in its store."""
     return f"{digest[:2]}/{digest[2:4]}/{digest}"
+
+
+def kept_under(key: str) -> str | None:
+    """Return the digest of the blob at a place; None where no blob of ours can be."""
+    digest = key.rpartition("/")[2]
+    return digest if _DIGEST.fullmatch(digest) and key_of(digest) == key else None
+
+
+def verified(data: bytes, digest: str, place: str) -> bytes:
+    """Return ``data``, or raise `IntegrityError` when it has not this digest."""
+    found = sha256(data).hexdigest()
+    if found != digest:
+        raise IntegrityError(
+            f"blob {digest} in {place} was damaged or replaced: its {len(data)} bytes have the "
+            f"digest {found}. Restore it, or put the content again."
+        )
+    return data
 
 
 def no_room(error: Exception, thing: str) -> Exception:

@@ -1,6 +1,6 @@
 """The catalogue: all state that decides anything, in transactions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -52,7 +52,8 @@ class Catalogue(Transaction):
     the newest form. Safe for threads and for any number of processes.
 
     Args:
-        url_or_path: A path, or a URL of SQLAlchemy for SQLite or PostgreSQL.
+        url_or_path: A path, or ``postgresql+psycopg://user@host/database``; the password is better
+            kept in ``PGPASSWORD``.
 
     Raises:
         InvalidInput: It is the URL of another kind of database.
@@ -66,6 +67,11 @@ class Catalogue(Transaction):
         self._database = Database(url_or_path)
         migrate(self._database)
         super().__init__(Door(self._database))
+
+    @property
+    def database(self) -> Database:
+        """Its connections, for the rest of this room."""
+        return self._database
 
     @property
     def changes(self) -> int:
@@ -86,6 +92,20 @@ class Catalogue(Transaction):
         """
         with self._database.write() as connection:
             yield Transaction(Door(self._database, connection))
+
+    def faults(self) -> Sequence[tuple[str, str]]:
+        """Return what the database finds wrong with itself, as pairs of a table and a text.
+
+        PostgreSQL watches over itself (see its page checksums and ``pg_amcheck``): of it nothing
+        is asked.
+        """
+        with self._database.read() as connection:
+            if connection.dialect.name != "sqlite":
+                return []
+            told = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+            found = [("catalogue", text) for text in told if text != "ok"]
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        return [*found, *((row[0], f"row {row[1]} speaks of no row of {row[2]}") for row in broken)]
 
     def close(self) -> None:
         """Close all connections."""

@@ -115,7 +115,8 @@ class Database:
 
     def _check_whole(self, connection: Connection) -> None:
         """Refuse to end well what SQLite itself undid after an error that was passed over."""
-        if self._sqlite and not connection.connection.driver_connection.in_transaction:
+        driver: Any = connection.connection.driver_connection
+        if self._sqlite and not driver.in_transaction:
             raise Conflict(
                 f"{self.name}: the transaction was undone when a write in it failed; nothing of "
                 "it was kept"

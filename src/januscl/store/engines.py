@@ -1,6 +1,7 @@
 """How SQLite and PostgreSQL are reached, and what each is told when a connection is made."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,16 @@ def name_of(url: URL) -> str:
     """Return what to call a catalogue in an error: its address without any secret."""
     if url.get_backend_name() == "sqlite" and url.database:
         return url.database  # as it is on the disk; a URL would quote what is odd in it
-    return url.set(password=None, query={}).render_as_string()
+    return _without_password(url, {}).render_as_string()
+
+
+def address_of(place: str | Path) -> str:
+    """Return a catalogue's path or URL as it can be written down: without a password."""
+    if "://" not in str(place):
+        return str(Path(place).resolve())
+    url = url_of(place)
+    plain = {name: value for name, value in url.query.items() if "password" not in name}
+    return _without_password(url, plain).render_as_string()
 
 
 def engine_of(url: URL) -> Engine:
@@ -89,6 +99,10 @@ def engine_of(url: URL) -> Engine:
     return engine
 
 
+def _without_password(url: URL, query: Mapping[str, str | Sequence[str]]) -> URL:
+    return URL.create(url.drivername, url.username, None, url.host, url.port, url.database, query)
+
+
 def _no_catalogue(found: str) -> InvalidInput:
     return InvalidInput(
         "catalogue",
@@ -117,7 +131,7 @@ def _plain(value: Any) -> Any:
 
 def _set_up_sqlite(connection: Any, record: Any) -> None:
     connection.isolation_level = None  # transactions are begun below, not guessed by the driver
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+    connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")

@@ -36,14 +36,14 @@ def translated(error: SQLAlchemyError, name: str) -> Exception:
     if isinstance(error, NoConnection):
         return busy(name)
     if isinstance(error, DBAPIError):
-        return _driver_error(error, name) or error
+        return driver_error(error.orig, name) or error
     if isinstance(cause, ValueError | TypeError):
         return _no_value(cause)
     return error
 
 
-def _driver_error(error: DBAPIError, name: str) -> Exception | None:
-    cause = error.orig
+def driver_error(cause: BaseException | None, name: str) -> Exception | None:
+    """Return the error to raise in place of a driver's; None where there is nothing to say."""
     code = str(getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or "")
     if code.startswith(_FULL):
         return StorageFull(

@@ -295,7 +295,7 @@ tokens = Table(
     _must("name", Name),
     _must("role", Name),
     Column("robot", Name),
-    _must("sha256", Digest),
+    _must("sha256", Name),
     _must("created", UtcTime),
     Column("expires", UtcTime),
     Column("revoked", UtcTime),

@@ -1,8 +1,7 @@
-"""One folder for all that Janus keeps: catalogue, blobs, and models laid out as files."""
+"""All that Janus keeps, opened together: catalogue, blobs, and models laid out as files."""
 
 import io
 import json
-import re
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -11,48 +10,61 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from januscl.core import Conflict, Frame, Image, IntegrityError, NotFound, Observation
-from januscl.core.files import sync, write_atomically
+from januscl.core import Frame, Image, IntegrityError, NotFound, Observation
+from januscl.core.files import write_atomically
 from januscl.core.pictures import decode_image, encode_png
 from januscl.core.wire import canonical
 from januscl.store.blobs import LocalBlobs, check_digest
 from januscl.store.catalogue import Catalogue
+from januscl.store.places import claim
+from januscl.store.s3 import S3Blobs
 
-_MARK = "janus-workspace.json"
-_FORMAT = 1
-_STAGED_MARK = re.compile(rf"\.{re.escape(_MARK)}\.[0-9a-f]+")
-"""What `write_atomically` leaves behind of the mark when it is killed."""
+AnyBlobs = LocalBlobs | S3Blobs
 
 
 class Workspace:
     """A catalogue and its blobs, opened together. Make it with `Workspace.open`.
 
     Attributes:
-        folder: Where it is.
+        folder: Where it is, or, with both others elsewhere, where it keeps files at hand.
         catalogue: State that decides anything.
         blobs: Pictures, labels, arrays and weights, under the SHA-256 of their content.
     """
 
-    def __init__(self, folder: Path, catalogue: Catalogue, blobs: LocalBlobs) -> None:
+    def __init__(self, folder: Path, catalogue: Catalogue, blobs: AnyBlobs) -> None:
         self.folder = folder
         self.catalogue = catalogue
         self.blobs = blobs
 
     @classmethod
-    def open(cls, folder: Path | str) -> Self:
+    def open(
+        cls,
+        folder: Path | str,
+        *,
+        catalogue: Path | str | None = None,
+        blobs: Path | str | None = None,
+    ) -> Self:
         """Open a workspace, or make one in a folder that is empty or does not exist.
 
         A folder that is made is its owner's alone (mode 0700); one that is there keeps its mode.
+        It remembers where its catalogue and blobs are, but no password.
+
+        Args:
+            folder: All of it, unless it is said here or was said when it was made.
+            catalogue: A path or URL; see `Catalogue`.
+            blobs: A folder, or ``s3://bucket/prefix``; see `S3Blobs`.
 
         Raises:
-            Conflict: The folder holds something else, or a newer program's workspace.
+            Conflict: The folder holds something else, or a newer program's workspace, or one whose
+                catalogue or blobs are elsewhere.
             StorageFull: There is no room.
+            Unreachable: The database or the blob store does not answer.
         """
         folder = Path(folder).resolve()
-        _claim(folder)
-        blobs = LocalBlobs(folder / "blobs")
+        where = claim(folder, catalogue, blobs)
+        kept = S3Blobs(where.blobs) if where.blobs.startswith("s3://") else LocalBlobs(where.blobs)
         (folder / "models").mkdir(exist_ok=True)
-        return cls(folder, Catalogue(folder / "catalogue.sqlite"), blobs)
+        return cls(folder, Catalogue(where.catalogue), kept)
 
     def close(self) -> None:
         """Close the catalogue's connections."""
@@ -145,42 +157,3 @@ class Workspace:
         if not path.is_file() or sha256(path.read_bytes()).hexdigest() != weights:
             write_atomically(path, self.blobs.get(weights))
         return path
-
-
-def _claim(folder: Path) -> None:
-    """Make the folder ours, or refuse it."""
-    mark = folder / _MARK
-    if mark.is_file():
-        _check_mark(mark)
-        return
-    if folder.exists() and _holds_other(folder):
-        # Another process may be making the same workspace at this moment: its mark comes first.
-        if not mark.is_file():
-            raise Conflict(
-                f"{folder} holds something that is not a Janus workspace. Name an empty or new "
-                "folder, or one that Janus made."
-            )
-        return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    sync(folder.parent)
-    write_atomically(mark, canonical({"format": _FORMAT, "what": "a Janus workspace"}))
-
-
-def _holds_other(folder: Path) -> bool:
-    """Say whether it is no folder, or one with more in it than a mark that was never finished."""
-    if not folder.is_dir():
-        return True
-    return any(not _STAGED_MARK.fullmatch(entry.name) for entry in folder.iterdir())
-
-
-def _check_mark(mark: Path) -> None:
-    try:
-        found = json.loads(mark.read_bytes())["format"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(f"{mark} is damaged: {error!r}. Restore it from a backup.") from error
-    if found != _FORMAT:
-        raise Conflict(
-            f"{mark.parent} is a workspace of format {found}; this program knows format {_FORMAT}. "
-            "Install a newer januscl."
-        )

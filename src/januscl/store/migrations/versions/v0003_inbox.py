@@ -46,7 +46,7 @@ def upgrade() -> None:
         sa.Column("name", name, nullable=False),
         sa.Column("role", name, nullable=False),
         sa.Column("robot", name, nullable=True),
-        sa.Column("sha256", sa.String(64), nullable=False),
+        sa.Column("sha256", name, nullable=False),
         sa.Column("created", time, nullable=False),
         sa.Column("expires", time, nullable=True),
         sa.Column("revoked", time, nullable=True),
