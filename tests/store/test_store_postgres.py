@@ -100,6 +100,8 @@ def test_a_workspace_remembers_where_its_catalogue_is_but_not_the_password(
     with Workspace.open(folder) as again:
         assert again.observation("o-1").id == "o-1"
     assert not (folder / "catalogue.sqlite").exists()
+    assert Workspace.exists(folder)
+    assert not Workspace.exists(tmp_path)
     with pytest.raises(Conflict, match="with its catalogue in postgresql"):
         Workspace.open(folder, catalogue=tmp_path / "other.sqlite")
     with pytest.raises(Conflict, match="with its blobs in"):

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from januscl import __version__
-from januscl.cli import decks, demo, evaluate, records, release, replay, train, versions
+from januscl.cli import decks, demo, evaluate, keeping, records, release, replay, train, versions
 from januscl.cli.output import console, errors, print_json
 from januscl.core import JanusError
 
@@ -34,6 +34,9 @@ app.command("novelties")(records.novelties)
 app.command("rejects")(records.rejects)
 app.command("audit")(records.audit)
 app.command("labels")(records.labels)
+app.command("backup")(keeping.backup)
+app.command("restore")(keeping.restore)
+app.command("fsck")(keeping.fsck)
 app.add_typer(decks.app, name="deck", help="Show and compare training decks.")
 app.add_typer(release.app, name="release", help="Show releases and their stages.")
 app.add_typer(versions.app, name="models", help="List model versions and take one out.")

@@ -87,7 +87,7 @@ def model_version(workspace: Workspace, name: str) -> ModelVersion:
 
 def is_workspace(folder: Path) -> bool:
     """Say whether a folder is a workspace."""
-    return (folder / "catalogue.sqlite").is_file()
+    return Workspace.exists(folder)
 
 
 def existing(folder: Path) -> Workspace:

@@ -59,6 +59,11 @@ def claim(folder: Path, catalogue: Path | str | None, blobs: Path | str | None) 
     )
 
 
+def marked(folder: Path) -> bool:
+    """Say whether a folder is a workspace."""
+    return (folder / _MARK).is_file()
+
+
 def _blob_address(place: Path | str) -> str:
     return check_place(str(place)) if "://" in str(place) else str(Path(place).resolve())
 

@@ -16,7 +16,7 @@ from januscl.core.pictures import decode_image, encode_png
 from januscl.core.wire import canonical
 from januscl.store.blobs import LocalBlobs, check_digest
 from januscl.store.catalogue import Catalogue
-from januscl.store.places import claim
+from januscl.store.places import claim, marked
 from januscl.store.s3 import S3Blobs
 
 AnyBlobs = LocalBlobs | S3Blobs
@@ -65,6 +65,11 @@ class Workspace:
         kept = S3Blobs(where.blobs) if where.blobs.startswith("s3://") else LocalBlobs(where.blobs)
         (folder / "models").mkdir(exist_ok=True)
         return cls(folder, Catalogue(where.catalogue), kept)
+
+    @staticmethod
+    def exists(folder: Path | str) -> bool:
+        """Say whether a folder is a workspace, wherever its catalogue and blobs are."""
+        return marked(Path(folder))
 
     def close(self) -> None:
         """Close the catalogue's connections."""
