@@ -2,14 +2,16 @@
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from hashlib import sha256
 
 import pytest
+from store_servers import cluster, missing
 
-from januscl.core import StorageFull
+from januscl.core import Conflict, StorageFull
 from januscl.store import Catalogue, LocalBlobs, Workspace
 
 CATALOGUE_WRITER = """
@@ -46,10 +48,10 @@ def run_and_kill(code, path, acknowledged):
 
 
 @pytest.mark.parametrize("acknowledged", [1, 17, 60])
-def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path, acknowledged):
-    given = run_and_kill(CATALOGUE_WRITER, tmp_path / "c.sqlite", acknowledged)
+def test_a_killed_writer_loses_nothing_that_it_acknowledged(place, acknowledged):
+    given = run_and_kill(CATALOGUE_WRITER, place, acknowledged)
     assert len(given) >= acknowledged
-    with Catalogue(tmp_path / "c.sqlite") as catalogue:
+    with Catalogue(place) as catalogue:
         kept = [row.subject for row in catalogue.audit.list()]
         halves = [row.thing for row in catalogue.rejects.list()]
         assert kept[: len(given)] == given, "each is there, once, in order"
@@ -112,6 +114,67 @@ def test_a_catalogue_on_a_full_disk_loses_nothing_and_goes_on_when_there_is_room
         (small_disk / "ballast").unlink()
         catalogue.audit.record("writer", "wrote", "after", {})
         assert [row.subject for row in catalogue.audit.list()] == [*acknowledged, "after"]
+
+
+def test_a_transaction_that_a_full_disk_undid_is_never_said_to_be_kept(small_disk):
+    (small_disk / "ballast").write_bytes(b"\0" * 300_000)
+
+    def pass_over_the_error(catalogue):
+        with catalogue.transaction() as tx:
+            tx.audit.record("writer", "wrote", "first", {})
+            with suppress(StorageFull):
+                for number in range(1000):
+                    tx.audit.record("writer", "wrote", f"s-{number}", {"filling": "x" * 2000})
+            tx.audit.record("writer", "wrote", "last", {})
+
+    with Catalogue(small_disk / "c.sqlite") as catalogue:
+        try:
+            pass_over_the_error(catalogue)
+        except (StorageFull, Conflict):
+            assert catalogue.audit.list() == [], "nothing of it, and that was said"
+        else:
+            kept = [row.subject for row in catalogue.audit.list()]
+            assert (kept[0], kept[-1]) == ("first", "last")
+        (small_disk / "ballast").unlink()
+        catalogue.audit.record("writer", "wrote", "after", {})
+        assert catalogue.audit.list()[-1].subject == "after"
+
+
+def test_an_inbox_on_a_full_disk_acknowledges_nothing_that_it_cannot_keep(small_disk):
+    subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
+    with Catalogue(small_disk / "c.sqlite") as catalogue:
+        ids = list[int]()
+        with pytest.raises(StorageFull, match="Nothing of the write was kept"):  # noqa: PT012
+            while len(ids) < 1000:
+                ids.append(catalogue.inbox.put("robot-1", "batch", os.urandom(100_000)))
+        assert len(ids) > 20
+        assert [row.id for row in catalogue.inbox.take(1000)] == ids
+        assert catalogue.inbox.drop(ids) == len(ids), "there is room to empty it"
+        subprocess.run(["mount", "-o", "remount,size=32m", str(small_disk)], check=True)
+        assert catalogue.inbox.put("robot-1", "batch", b"x" * 100_000) > ids[-1]
+
+
+def test_a_postgresql_server_with_a_full_disk_says_so_and_goes_on_when_there_is_room(small_disk):
+    reason = missing()
+    if reason is not None:
+        pytest.skip(reason)
+    subprocess.run(["mount", "-o", "remount,size=24m", str(small_disk)], check=True)
+    shutil.chown(small_disk, "postgres")
+    for above in small_disk.parents[:3]:
+        above.chmod(0o711)
+    with cluster() as server:  # one of its own, for it may not get over it
+        server.run(f"CREATE TABLESPACE small LOCATION '{small_disk}'")
+        server.run("CREATE DATABASE small TABLESPACE small")
+        with Catalogue(server.url("small")) as catalogue:
+            ids = list[int]()
+            with pytest.raises(StorageFull, match="free some room"):  # noqa: PT012
+                while len(ids) < 1000:
+                    ids.append(catalogue.inbox.put("robot-1", "batch", os.urandom(400_000)))
+            assert ids
+            # Before that even reading may fail, for the server has to write what it holds.
+            subprocess.run(["mount", "-o", "remount,size=48m", str(small_disk)], check=True)
+            assert [row.id for row in catalogue.inbox.take(1000)] == ids
+            assert catalogue.inbox.put("robot-1", "batch", os.urandom(400_000)) > ids[-1]
 
 
 def test_blobs_on_a_full_disk_show_nothing_half_written_and_go_on_when_there_is_room(small_disk):

@@ -36,7 +36,8 @@ class Inbox:
 
         Raises:
             InvalidInput: A name is empty or too long, or the message is no bytes.
-            StorageFull: There is no room; it was not kept and must not be acknowledged.
+            StorageFull: There is no room; it was not kept and must not be acknowledged. On a local
+                disk the last of the room is left, up to 64 MiB, so that the inbox can be emptied.
         """
         return self.put_all([(robot, kind, message)], received)[0]
 
@@ -48,9 +49,10 @@ class Inbox:
         Returns:
             Their ids, in the order given. For errors see `put`.
         """
-        at = received or datetime.now(UTC)
+        at, given = received or datetime.now(UTC), list(messages)
+        self._door.check_room(sum(len(message) for _, _, message in given))
         with self._door.append() as connection:
-            return [_put(connection, robot, kind, message, at) for robot, kind, message in messages]
+            return [_put(connection, robot, kind, message, at) for robot, kind, message in given]
 
     def take(
         self, limit: int, *, lease: timedelta | None = None, at_once: int = _AT_ONCE

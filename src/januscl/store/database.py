@@ -1,5 +1,6 @@
 """One door to the database: connections and transactions."""
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
@@ -11,10 +12,11 @@ from sqlalchemy import URL, Connection, Table, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from januscl.core import Conflict
+from januscl.core import Conflict, StorageFull
 from januscl.store import engines
 from januscl.store.failures import busy, translated
 
+_RESERVE = 64 * 2**20
 # The database of the transaction that this thread or task holds, to tell a deadlock beforehand.
 _held: ContextVar[tuple[URL, ...]] = ContextVar("held", default=())
 
@@ -92,6 +94,7 @@ class Database:
         What is written under an error is undone, and the transaction can go on.
         """
         with self._translated():
+            self._check_whole(connection)
             if not writes:
                 yield connection
                 return
@@ -105,6 +108,26 @@ class Database:
                 raise
             part.commit()
 
+    def check_room(self, size: int) -> None:
+        """Raise `StorageFull` when so many bytes would take the room that emptying needs.
+
+        A SQLite file on a disk that is full to the last byte cannot even forget rows. How much
+        room a PostgreSQL server has cannot be asked.
+        """
+        place = self.url.database
+        if not self._sqlite or not place or not Path(place).is_file():
+            return
+        disk = os.statvfs(place)
+        free, whole = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+        # Each byte is written to the log beside the file first, and what is there comes into it.
+        log = Path(f"{place}-wal")
+        pending = 2 * size + (log.stat().st_size if log.is_file() else 0)
+        if free < min(_RESERVE, whole // 8) + pending:
+            raise StorageFull(
+                f"{self.name}: {free // 2**20} MiB are free, too few for {size} bytes more. "
+                "Nothing of the write was kept; free some room and try again."
+            )
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
@@ -114,7 +137,7 @@ class Database:
         return self.engine.dialect.name == "sqlite"
 
     def _check_whole(self, connection: Connection) -> None:
-        """Refuse to end well what SQLite itself undid after an error that was passed over."""
+        """Refuse to go on with what SQLite itself undid after an error that was passed over."""
         driver: Any = connection.connection.driver_connection
         if self._sqlite and not driver.in_transaction:
             raise Conflict(
@@ -161,6 +184,10 @@ class Door:
     def append(self) -> AbstractContextManager[Connection]:
         """Give a connection for writes that read nothing which another writer may change."""
         return self._database.write(alone=False) if self._connection is None else self._inside(True)
+
+    def check_room(self, size: int) -> None:
+        """Raise `StorageFull` when so many bytes would leave no room to work in."""
+        self._database.check_room(size)
 
     def changed(self) -> None:
         """Tell those who remember which model a robot runs that they must look again."""

@@ -136,6 +136,8 @@ def _set_up_sqlite(connection: Any, record: Any) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    # Where SQLite overwrites what is deleted, emptying the inbox would write all of it once more.
+    connection.execute("PRAGMA secure_delete = FAST")
 
 
 def _begin_sqlite(connection: Connection) -> None:

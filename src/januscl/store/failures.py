@@ -31,8 +31,8 @@ def translated(error: SQLAlchemyError, name: str) -> Exception:
         return cause
     if isinstance(error, ConstraintError):
         if "foreign key" in str(cause).lower():
-            return NotFound(f"{name}: the row speaks of a thing that is not there ({cause})")
-        return Conflict(f"{name}: {cause}")
+            return NotFound(f"{name}: the row speaks of a thing that is not there ({_said(cause)})")
+        return Conflict(f"{name}: {_said(cause)}")
     if isinstance(error, NoConnection):
         return busy(name)
     if isinstance(error, DBAPIError):
@@ -47,20 +47,20 @@ def driver_error(cause: BaseException | None, name: str) -> Exception | None:
     code = str(getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or "")
     if code.startswith(_FULL):
         return StorageFull(
-            f"{name}: {cause}. Nothing of the write was kept; free some room and try again."
+            f"{name}: {_said(cause)}. Nothing of the write was kept; free some room and try again."
         )
     if code.startswith(_BUSY):
         return busy(name)
     if code.startswith(_DAMAGED):
-        return IntegrityError(f"{name}: {cause}. Restore it from a backup.")
+        return IntegrityError(f"{name}: {_said(cause)}. Restore it from a backup.")
     if code.startswith(_NO_FILE):
-        return NotFound(f"{name}: {cause}. Check the folder and its permissions.")
+        return NotFound(f"{name}: {_said(cause)}. Check the folder and its permissions.")
     if code.startswith(_NO_VALUE):
         return _no_value(cause)
     # What psycopg says of a connection that was never made, or was lost, has no code.
     if code.startswith(_NO_SERVER) or (hasattr(cause, "sqlstate") and not code):
         return Unreachable(
-            f"{name}: {str(cause).strip()}. Check that the server runs and has this database, and "
+            f"{name}: {_said(cause)}. Check that the server runs and has this database, and "
             "that the password is in PGPASSWORD or the URL."
         )
     return None
@@ -75,5 +75,15 @@ def busy(name: str) -> Conflict:
 
 def _no_value(cause: BaseException | None) -> InvalidInput:
     return InvalidInput(
-        "catalogue row", "values of the types of core's words", str(cause), "Convert it first."
+        "catalogue row", "values of the types of core's words", _said(cause), "Convert it first."
     )
+
+
+def _said(cause: BaseException | None) -> str:
+    """Return a driver's words without the statement that PostgreSQL repeats."""
+    diagnosis = getattr(cause, "diag", None)
+    parts = (
+        getattr(diagnosis, "message_primary", None),
+        getattr(diagnosis, "message_detail", None),
+    )
+    return "; ".join(part for part in parts if part) or str(cause).strip()
