@@ -269,6 +269,39 @@ def test_the_service_says_which_model_to_run_and_hears_which_one_does(tmp_path, 
     assert "not here yet" in service.check_ins[0]["error"]
 
 
+def test_what_arrived_is_not_sent_again_after_a_restart(tmp_path, service):
+    with agent(tmp_path, service.address) as one:
+        ids = [one.observe(frame(), instances(), "m-1") for _ in range(5)]
+        one.report(ids[0], pick())
+        wait_sent(one)
+    for _ in range(2):
+        with agent(tmp_path, service.address) as one:
+            ids.append(one.observe(frame(), instances(), "m-1"))
+            eventually(lambda: ids[-1] in service.records)
+    assert set(service.arrivals.values()) == {1}
+
+
+def test_a_frame_that_was_sent_as_an_event_is_not_sent_again_when_its_pick_fails(tmp_path, service):
+    with agent(tmp_path, service.address) as one:
+        first = one.observe(frame(), instances(), "m-1", reasons=["event"])
+        eventually(lambda: first in service.images)
+        one.report(first, pick(Outcome.MISSED))
+        eventually(lambda: first in service.outcomes)
+        second = one.observe(frame(), instances(), "m-1", reasons=["event"])
+        eventually(lambda: second in service.images)
+    assert service.order.count("image") == 2
+
+
+def test_a_frame_that_no_jpeg_can_hold_holds_nothing_else_up(tmp_path, service):
+    size = (2, 66_000)
+    with agent(tmp_path, service.address) as one:
+        wide = one.observe(frame(size=size), instances(0), "m-1", reasons=["event"])
+        id = one.observe(frame(), instances(), "m-1", reasons=["event"])
+        eventually(lambda: id in service.images)
+        assert one.counters()["unencodable_pixels"] == 1
+    assert set(service.records) == {wide, id}
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """Return a folder on a file system of 16 MiB, where this process may mount one."""

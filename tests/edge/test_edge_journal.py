@@ -1,3 +1,4 @@
+import fcntl
 import os
 import random
 
@@ -18,6 +19,11 @@ def test_what_was_appended_is_there_after_the_process_ended(tmp_path):
     first.append(b"one")
     first.append(b"two" * 100)
     assert payloads(Journal(tmp_path / "j", SIZE, Place())) == [b"one", b"two" * 100]
+
+
+def test_each_write_waits_for_the_disk(tmp_path):
+    journal = Journal(tmp_path / "j", SIZE, None)
+    assert fcntl.fcntl(journal._file, fcntl.F_GETFL) & os.O_DSYNC
 
 
 def test_what_was_released_does_not_come_back(tmp_path):

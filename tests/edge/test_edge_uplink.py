@@ -203,10 +203,13 @@ def test_pixels_that_the_service_cannot_place_are_set_aside(robot, service):
 
 def test_a_damaged_row_is_set_aside_and_the_others_go(robot, service):
     seen = robot.see(3)
-    robot.spool.take_in(None, [Row(new_id(), Keep.EVENT, b"\x05\x00\x00\x00rubbish")])
+    bad = Row(new_id(), Keep.EVENT, b"\x05\x00\x00\x00rubbish")
+    robot.spool.take_in(None, [bad], [Row(new_id(), Keep.FAILED, b"{")])
     robot.work()
     assert set(service.records) == set(seen)
-    assert "packed" in robot.spool.rejects()[0][2]
+    picks, records = sorted(robot.spool.rejects(), key=lambda reject: reject[1])
+    assert "spooled pick" in picks[2]
+    assert "packed" in records[2]
 
 
 def test_a_pick_of_an_earlier_run_arrives(robot, service):

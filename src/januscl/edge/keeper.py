@@ -2,15 +2,16 @@
 
 import json
 import logging
+import struct
 from collections import Counter
 
-from januscl.core import Outcome, StorageFull
+from januscl.core import InvalidInput, Outcome, StorageFull
 from januscl.edge.counters import Counters
 from januscl.edge.journal import Entry, Journal
 from januscl.edge.keep import CAMPAIGN, Keep, keep_of
 from januscl.edge.packing import head_of
 from januscl.edge.pixels import Encoder
-from januscl.edge.ring import Ring
+from januscl.edge.ring import Held, Ring
 from januscl.edge.spool import Row, Spool
 
 _log = logging.getLogger("januscl.edge")
@@ -51,7 +52,7 @@ class Keeper:
         place = entries[-1].end if entries else None
         pixels: list[Row] = []
         try:
-            pixels = [Row(held.id, held.keep, self._encode(held.image)) for held in frames]
+            pixels = self._encoded(frames)
             here = self._spool.take_in(place, records, outcomes, pixels, self._raised, taken)
         except StorageFull:
             self._counters.add("disk_full")
@@ -67,9 +68,22 @@ class Keeper:
         # Room may have been made by dropping pixels that only now turn out to matter.
         self._ring.unspool(self._raised.keys() - here)
         # The service may have asked for a frame while it was being encoded.
-        self._raised = {h.id: h.keep for h, row in zip(frames, pixels, strict=True)
-                        if h.keep > row.keep}  # fmt: skip
+        stored = {row.id: row.keep for row in pixels}
+        self._raised = {
+            held.id: held.keep for held in frames if held.keep > stored.get(held.id, held.keep)
+        }
         return len(frames) == _FRAMES_A_COMMIT or bool(self._raised)
+
+    def _encoded(self, frames: list[Held]) -> list[Row]:
+        rows = []
+        for held in frames:
+            try:
+                rows.append(Row(held.id, held.keep, self._encode(held.image)))
+            except InvalidInput as error:
+                # It would fail for ever and hold everything else up.
+                self._counters.add("unencodable_pixels")
+                _log.error("pixels of %s are not kept: %s", held.id, error)
+        return rows
 
     def _note(self, records: list[Row], outcomes: list[Row]) -> None:
         """Gather what the new rows raise: themselves, and the frames around them."""
@@ -98,7 +112,7 @@ class Keeper:
                     failed = Outcome(told["pick"]["outcome"]).failed
                     keep = Keep.FAILED if failed else Keep.ORDINARY
                     outcomes.append(Row(told["observation"], keep, data))
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, struct.error):
                 # Whole, by its checksum, so another version of the program wrote it.
                 self._counters.add("unreadable")
                 _log.exception("a journal entry of %d bytes cannot be read", len(entry.payload))

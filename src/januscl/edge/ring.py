@@ -53,6 +53,7 @@ class Ring:
         self._lock = Lock()
         self._held: deque[Held] = deque()
         self._by_id: dict[str, Held] = {}
+        self._due: dict[str, Held] = {}
         self._free: list[Image] = []
         self._bytes = 0
         self._until = float("-inf")
@@ -72,6 +73,7 @@ class Ring:
             held = Held(id, own, at, keep)
             self._held.append(held)
             self._by_id[id] = held
+            self._await_spool(held)
             self._bytes += own.nbytes
 
     def mark(self, ids: Iterable[str], keep: Keep) -> set[str]:
@@ -86,7 +88,7 @@ class Ring:
                 if held is None:
                     continue
                 if held.keep < keep:
-                    held.keep = keep
+                    self._lift(held, keep)
                     risen.add(id)
                 if keep in (Keep.EVENT, Keep.FAILED):
                     risen |= self._around(held.at)
@@ -98,11 +100,10 @@ class Ring:
         They stay readable until `done` is called with them.
         """
         with self._lock:
-            due = [h for h in self._held if not h.spooled and h.keep >= self._least]
-            due.sort(key=lambda held: -held.keep)
-            for held in due[:most]:
+            due = sorted(self._due.values(), key=lambda held: -held.keep)[:most]
+            for held in due:
                 held.busy = True
-            return due[:most]
+            return due
 
     def done(self, frames: Iterable[Held], spooled: bool) -> None:
         """Give frames of `to_spool` back, and say whether their pixels are on the disk."""
@@ -110,6 +111,8 @@ class Ring:
             for held in frames:
                 held.busy = False
                 held.spooled = spooled
+                if spooled:
+                    self._due.pop(held.id, None)
 
     def unspool(self, ids: Iterable[str]) -> None:
         """Have frames handed out again whose pixels the spool has lost."""
@@ -117,6 +120,7 @@ class Ring:
             for id in ids:
                 if id in self._by_id:
                     self._by_id[id].spooled = False
+                    self._await_spool(self._by_id[id])
 
     def __len__(self) -> int:
         return len(self._held)
@@ -130,9 +134,17 @@ class Ring:
         risen = set()
         for held in self._held:
             if -self._before <= held.at - at <= self._after and held.keep < Keep.AROUND:
-                held.keep = Keep.AROUND
+                self._lift(held, Keep.AROUND)
                 risen.add(held.id)
         return risen
+
+    def _lift(self, held: Held, keep: Keep) -> None:
+        held.keep = keep
+        self._await_spool(held)
+
+    def _await_spool(self, held: Held) -> None:
+        if not held.spooled and held.keep >= self._least:
+            self._due[held.id] = held
 
     def _evict(self) -> None:
         """Let go of the oldest that is spooled or ordinary; of the oldest where none is."""
@@ -142,6 +154,7 @@ class Ring:
         held = self._held[index]
         del self._held[index]
         del self._by_id[held.id]
+        self._due.pop(held.id, None)
         self._bytes -= held.image.nbytes
         if not held.spooled and not held.busy and held.keep >= self._least:
             self._counters.add(f"missed_{held.keep.name.lower()}_pixels")

@@ -1,5 +1,6 @@
 """The spool: what was observed and not yet sent, on disk, within its bytes."""
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from januscl.edge.keep import DROP_ORDER, Keep
 from januscl.edge.tables import connect, failures, set_aside, transaction
 
 _KEPT_REJECTS = 1000
+_REMEMBERED = 4096
 _HYSTERESIS: Final = 64
 """One 64th of the limit more than needed is dropped, so that not each commit has to drop."""
 
@@ -53,6 +55,7 @@ class Spool:
         self._path, self._limit, self._counters = path, limit, counters
         self._lock = RLock()
         self._news: dict[str, int] = {}
+        self._pixels_sent: deque[str] = deque(maxlen=_REMEMBERED)
         try:
             self._open()
             counters.restore(self._numbers("counters"))
@@ -90,7 +93,7 @@ class Spool:
             taken: Frames more that each campaign has got.
 
         Returns:
-            Ids of ``raised`` whose pixels are here.
+            Ids of ``raised`` whose pixels are here, or were sent a short while ago.
         """
         with self._write():
             self._make_room(sum(len(row.data) for row in (*records, *outcomes, *pixels)))
@@ -106,7 +109,7 @@ class Spool:
             return here
 
     def promote(self, raised: Mapping[str, Keep]) -> set[str]:
-        """Say that observations matter at least so much; return those whose pixels are here."""
+        """Say that observations matter at least so much; see `take_in` for what it returns."""
         with self._write():
             return self._raise(raised)
 
@@ -116,12 +119,16 @@ class Spool:
 
     def outcomes(self, most: int) -> list[Row]:
         """Return the oldest outcomes whose observation is not waiting itself."""
-        return self._oldest("outcomes", _OBSERVATION_SENT, most, 2**30)
+        return self._oldest("outcomes", f"WHERE {_OBSERVATION_SENT}", most, 2**30)
 
     def pixels(self, most: int) -> list[Row]:
         """Return pixels to be sent whose observation is not waiting itself, what matters first."""
-        clause = f"{_OBSERVATION_SENT} AND keep > 0 ORDER BY keep DESC"
-        return self._oldest("pixels", clause, most, 2**30)
+        found: list[Row] = []
+        # One by one along the index: to sort them all would read them all.
+        for keep in sorted(Keep, reverse=True)[:-1]:
+            where = f"WHERE keep = {int(keep)} AND {_OBSERVATION_SENT}"
+            found += self._oldest("pixels", where, most - len(found), 2**30)
+        return found
 
     def sent(self, table: str, rows: Sequence[Row]) -> None:
         """Forget rows that the service has, unless they changed meanwhile."""
@@ -131,6 +138,8 @@ class Spool:
                 [(row.id, row.data) for row in rows],
             )
             self._count(f"sent_{table}", len(rows))
+        if table == "pixels":
+            self._pixels_sent.extend(row.id for row in rows)
 
     def reject(self, table: str, row: Row, reason: str) -> None:
         """Move a row that can never be sent to the rejects, and what hangs on it with it."""
@@ -232,16 +241,15 @@ class Spool:
         for table in ("records", "pixels"):
             self._sql.executemany(f"UPDATE {table} SET keep = ? WHERE id = ? AND keep < ?", given)
         found = "SELECT 1 FROM pixels WHERE id = ?"
-        return {id for id in raised if self._sql.execute(found, (id,)).fetchone()}
+        here = {id for id in raised if self._sql.execute(found, (id,)).fetchone()}
+        return here | (raised.keys() & set(self._pixels_sent))
 
     def _oldest(self, table: str, where: str, most: int, most_bytes: int) -> list[Row]:
-        ordered = f"{where}{',' if 'ORDER' in where else ' ORDER BY'} seq LIMIT ?"
+        query = f"SELECT id, keep, data FROM {table} AS own {where} ORDER BY seq LIMIT ?"
         found: list[Row] = []
         size = 0
         with self._read():
-            for id, keep, data in self._sql.execute(
-                f"SELECT id, keep, data FROM {table} {ordered}", (most,)
-            ):
+            for id, keep, data in self._sql.execute(query, (most,)):
                 size += len(data)
                 if found and size > most_bytes:
                     break
@@ -279,5 +287,5 @@ class Spool:
                 self._count(f"dropped_{keep.name.lower()}_{table}", len(chosen))
 
 
-_OBSERVATION_SENT = "AS own WHERE NOT EXISTS (SELECT 1 FROM records WHERE records.id = own.id)"
+_OBSERVATION_SENT = "NOT EXISTS (SELECT 1 FROM records WHERE records.id = own.id)"
 _WAITING = {"records": "records", "outcomes": "outcomes", "pixels": "pixels WHERE keep > 0"}

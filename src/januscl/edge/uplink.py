@@ -81,8 +81,7 @@ class Uplink:
 
     def _outcomes(self) -> bool:
         rows = self._spool.outcomes(_OUTCOMES)
-        self._send("outcomes", rows, lambda given: self._peer.outcomes(
-            [json.loads(row.data) for row in given]))  # fmt: skip
+        self._send("outcomes", rows, self._picks)
         return bool(rows)
 
     def _batch(self, rows: list[Row]) -> Settled:
@@ -102,6 +101,19 @@ class Uplink:
         if not records:
             return set(), unreadable
         accepted, rejected = self._peer.observations(encode_batch(records, blobs))
+        return accepted, rejected | unreadable
+
+    def _picks(self, rows: list[Row]) -> Settled:
+        picks: list[Json] = []
+        unreadable: dict[str, str] = {}
+        for row in rows:
+            try:
+                picks.append(json.loads(row.data))
+            except ValueError as error:
+                unreadable[row.id] = f"spooled pick: {error}"
+        if not picks:
+            return set(), unreadable
+        accepted, rejected = self._peer.outcomes(picks)
         return accepted, rejected | unreadable
 
     def _send(self, table: str, rows: list[Row], call: Callable[[list[Row]], Settled]) -> None:
