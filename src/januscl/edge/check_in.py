@@ -13,6 +13,8 @@ from januscl.edge.spool import Spool
 
 _log = logging.getLogger("januscl.edge")
 
+_LONGEST_ERROR = 1000
+
 
 class CheckIn:
     """Asks the service and does what it says.
@@ -48,6 +50,7 @@ class CheckIn:
         self._counters.set("clock_ahead_ms", round(1000 * self._peer.skew))
         own = self._bringer
         running, error = (own.running, own.error) if own else (None, None)
+        error = None if error is None else error[:_LONGEST_ERROR]
         report = {"running": running, "counters": self._counters.all(), "error": error}
         try:
             answer = self._peer.check_in(report)
