@@ -1,8 +1,11 @@
 """Throw-away servers for the tests of the store: PostgreSQL and S3."""
 
+import ctypes
 import os
 import shutil
+import signal
 import subprocess
+import time
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +14,8 @@ from uuid import uuid4
 
 import pytest
 
-BINARIES = Path("/usr/lib/postgresql/15/bin")
+DEBIAN = Path("/usr/lib/postgresql")
+BINARIES = max(DEBIAN.glob("*/bin"), key=lambda path: float(path.parent.name), default=DEBIAN)
 SETTINGS = {
     "fsync": "off",  # the machine does not lose power in a test; the server may be killed
     "full_page_writes": "off",
@@ -48,25 +52,21 @@ class Cluster:
     def drop(self, name):
         self.run(f"DROP DATABASE {name} WITH (FORCE)")
 
-    def control(self, *words):
-        program = [str(BINARIES / "pg_ctl"), "-D", str(self.folder / "data"), *words]
-        as_postgres(*program, cwd=self.folder)
+
+def user():
+    """Return how to be one that PostgreSQL accepts: anyone but root."""
+    return {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
 
 
-def as_postgres(*program, cwd):
-    """Run a program as a user that PostgreSQL accepts: anyone but root."""
-    user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
-    done = subprocess.run(
-        program, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE, timeout=60, **user,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+def end_with_parent():
+    """Let the kernel stop this process when the tests are killed, so that no server is left."""
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
 
 
 def missing():
     """Return why no server can be started here; None where one can."""
     if not (BINARIES / "initdb").is_file():
-        return f"PostgreSQL's server is not installed in {BINARIES} (Debian: postgresql-15)"
+        return f"PostgreSQL's server is not installed in {DEBIAN} (Debian: postgresql)"
     if find_spec("psycopg") is None:
         return "psycopg is not installed (pip install 'januscl[postgres]')"
     return None
@@ -81,19 +81,40 @@ def cluster():
             shutil.chown(folder, "postgres")
         made = ("--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8")
         # A locale that sorts a before B: names must not be sorted by it.
-        program = (str(BINARIES / "initdb"), "-D", str(folder / "data"), *made)
-        as_postgres(*program, "--locale-provider=icu", "--icu-locale=en-US", cwd=folder)
+        program = (BINARIES / "initdb", "-D", folder / "data", *made)
+        words = (*program, "--locale-provider=icu", "--icu-locale=en-US")
+        subprocess.run(words, cwd=folder, check=True, capture_output=True, timeout=60, **user())
         with (folder / "data" / "postgresql.conf").open("a") as file:
             file.writelines(f"{name} = {value}\n" for name, value in SETTINGS.items())
             file.write(f"unix_socket_directories = '{folder}'\n")
-        running = Cluster(folder)
-        running.control("-w", "-l", str(folder / "log"), "start")
+        with (folder / "log").open("wb") as log:
+            server = subprocess.Popen(
+                (BINARIES / "postgres", "-D", folder / "data"), cwd=folder, stdout=log, stderr=log,
+                stdin=subprocess.DEVNULL, preexec_fn=end_with_parent, **user(),
+            )  # fmt: skip
         try:
-            yield running
+            yield answering(Cluster(folder), server)
         finally:
-            running.control("-m", "immediate", "stop")
+            server.send_signal(signal.SIGQUIT)
+            server.wait(60)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def answering(running, server):
+    """Return a cluster once it answers."""
+    import psycopg
+
+    until = time.monotonic() + 60
+    while True:
+        try:
+            running.run("SELECT 1")
+        except psycopg.OperationalError:
+            assert server.poll() is None, (running.folder / "log").read_text()
+            assert time.monotonic() < until, (running.folder / "log").read_text()
+            time.sleep(0.05)
+        else:
+            return running
 
 
 @contextmanager

@@ -116,6 +116,22 @@ def test_many_threads_put_at_once_and_nothing_is_lost_or_doubled(catalogue):
         assert mine == [b"%d" % n for n in range(10)], "a robot's messages keep their order"
 
 
+def test_workers_that_take_at_once_share_the_messages_and_leave_none(catalogue):
+    ids = catalogue.inbox.put_all([("robot-1", "batch", b"x")] * 60)
+
+    def work(worker):
+        mine = list[int]()
+        while catalogue.inbox.depth():
+            rows = catalogue.inbox.take(5, lease=MINUTE)
+            mine += [row.id for row in rows]
+            catalogue.inbox.drop([row.id for row in rows])
+        return mine
+
+    with ThreadPoolExecutor(4) as pool:
+        taken = [id for mine in pool.map(work, range(4)) for id in mine]
+    assert sorted(taken) == ids, "each by one worker, once"
+
+
 WRITER = """
 import sys
 from januscl.store import Catalogue

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, Select, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, or_, select
 
 from januscl.core import InvalidInput
-from januscl.store.database import Door, upsert
+from januscl.store.database import Door, insert_of, upsert
 from januscl.store.records import CheckIn, InboxRow
-from januscl.store.tables import check_ins, inbox
+from januscl.store.tables import check_ins, inbox, leases
 
 _CHUNK = 500  # ids in one statement: databases bound the number of its parameters
 _AT_ONCE = 64 * 2**20
@@ -70,20 +70,19 @@ class Inbox:
         if lease is None:
             with self._door.read() as connection:
                 return _rows(connection, _fitting(connection, query, at_once))
-        free = or_(table.leased.is_(None), table.leased <= now)
-        query = query.where(free).with_for_update(skip_locked=True)
+        query = query.outerjoin(leases, leases.c.message == table.id)
+        query = query.where(or_(leases.c.until.is_(None), leases.c.until <= now))
+        query = query.with_for_update(of=inbox, skip_locked=True)
         with self._door.append() as connection:
             ids = _fitting(connection, query, at_once)
-            for some in _chunks(ids):
-                change = update(inbox).where(table.id.in_(some)).values(leased=now + lease)
-                connection.execute(change)
-            return _rows(connection, ids)
+            return _rows(connection, _lease(connection, ids, now, now + lease))
 
     def drop(self, ids: Iterable[int]) -> int:
         """Forget messages that are safe elsewhere, and return how many were there."""
         dropped = 0
         with self._door.append() as connection:
             for some in _chunks(sorted(set(ids))):
+                connection.execute(delete(leases).where(leases.c.message.in_(some)))
                 dropped += connection.execute(delete(inbox).where(inbox.c.id.in_(some))).rowcount
         return dropped
 
@@ -131,6 +130,20 @@ def _fitting(connection: Connection, query: Select[int, int], at_once: int) -> l
             break
         ids.append(id)
     return ids
+
+
+def _lease(connection: Connection, ids: list[int], now: datetime, until: datetime) -> list[int]:
+    """Lease messages and return the ids of those that nobody else has leased meanwhile."""
+    mine = list[int]()
+    for some in _chunks(ids):
+        statement = insert_of(connection, leases).values(
+            [{"message": id, "until": until} for id in some]
+        )
+        over = statement.on_conflict_do_update(
+            index_elements=["message"], set_={"until": until}, where=leases.c.until <= now
+        )
+        mine += connection.scalars(over.returning(leases.c.message))
+    return sorted(mine)
 
 
 def _rows(connection: Connection, ids: list[int]) -> list[InboxRow]:

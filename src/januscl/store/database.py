@@ -202,7 +202,7 @@ def insert_once(
     connection: Connection, table: Table, key: tuple[str, ...], row: dict[str, Any]
 ) -> bool:
     """Insert a row unless one with the same ``key`` columns is there; say whether it was."""
-    statement = _insert(connection, table).values(row)
+    statement = insert_of(connection, table).values(row)
     statement = statement.on_conflict_do_nothing(index_elements=list(key))
     done = connection.execute(statement.inline().execution_options(preserve_rowcount=True))
     return done.rowcount > 0
@@ -211,12 +211,13 @@ def insert_once(
 def upsert(connection: Connection, table: Table, key: tuple[str, ...], row: dict[str, Any]) -> None:
     """Insert a row, or update the one that has the same ``key`` columns."""
     changed = {name: value for name, value in row.items() if name not in key}
-    statement = _insert(connection, table).values(row)
+    statement = insert_of(connection, table).values(row)
     statement = statement.on_conflict_do_update(index_elements=list(key), set_=changed)
     connection.execute(statement.inline())
 
 
-def _insert(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.Insert":
+def insert_of(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.Insert":
+    """Return an insertion that may say what to do on a conflict."""
     postgres = connection.dialect.name == "postgresql"
     return postgresql.insert(table) if postgres else sqlite.insert(table)
 

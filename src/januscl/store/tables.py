@@ -273,9 +273,16 @@ inbox = Table(
     _must("kind", Name),
     _must("size", Whole),
     _must("message", LargeBinary),
-    # Until then, the worker that took it has it to itself.
-    Column("leased", UtcTime),
     sqlite_autoincrement=True,
+)
+
+# Until when the worker that took a message has it to itself. Apart from the inbox, because SQLite
+# would write the whole message again to change a time beside it.
+leases = Table(
+    "leases",
+    metadata,
+    Column("message", BigInteger, primary_key=True, autoincrement=False),
+    _must("until", UtcTime),
 )
 
 check_ins = Table(

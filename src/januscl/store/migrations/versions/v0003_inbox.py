@@ -26,12 +26,16 @@ def upgrade() -> None:
         sa.Column("kind", name, nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("message", sa.LargeBinary(), nullable=False),
-        sa.Column("leased", time, nullable=True),
         sqlite_autoincrement=True,
     )
     if postgres:
         # Pictures are compressed already; trying again costs time.
         op.execute("ALTER TABLE inbox ALTER COLUMN message SET STORAGE EXTERNAL")
+    op.create_table(
+        "leases",
+        sa.Column("message", sa.BigInteger(), primary_key=True, autoincrement=False),
+        sa.Column("until", time, nullable=False),
+    )
     op.create_table(
         "check_ins",
         sa.Column("robot", name, primary_key=True),
