@@ -6,6 +6,7 @@ DIR is on; a file system in memory tells nothing about syncing.
 
 import argparse
 import os
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -77,6 +78,22 @@ def observe(folder: Path, cycles: int, pause: float) -> tuple[list[float], ...]:
     return looks, alone, tells
 
 
+def until_pixels(folder: Path, frames: int) -> list[float]:
+    """Return the seconds from the end of each `observe` until its pixels are on the disk."""
+    frame, seen = scene(0)
+    took = []
+    with Agent("arm", "eye", NOWHERE, folder / "pixels", "secret") as agent:
+        watch = sqlite3.connect(folder / "pixels" / "spool.sqlite")
+        for _ in range(frames):
+            id = agent.observe(frame, seen, "m-1")
+            start = time.perf_counter()
+            while not watch.execute("SELECT 1 FROM pixels WHERE id = ?", (id,)).fetchone():
+                time.sleep(0.002)
+            took.append(time.perf_counter() - start)
+        watch.close()
+    return took
+
+
 def spool_rate(folder: Path, batches: int) -> float:
     """Return observations a second that become durable, each with 60 KB of JPEG."""
     frame, seen = scene(0)
@@ -134,8 +151,6 @@ def import_time() -> float:
 
 def ways_to_sync(folder: Path, writes: int) -> dict[str, list[float]]:
     """Return the seconds that each way took to bring 10 KB to the disk; why there is a journal."""
-    import sqlite3
-
     data = os.urandom(10_000)
     appended = os.open(folder / "appended", os.O_CREAT | os.O_WRONLY | os.O_DSYNC | os.O_APPEND)
     journal = Journal(folder / "in_place", 8 * 2**20, None)
@@ -203,6 +218,8 @@ def main() -> None:
             calls = ("observe 640x480, 12 masks", "observe without waits for a core", "report")
             for number, call in enumerate(calls):
                 print(shown([r[number] for r in runs], f"{call}, {what}"), flush=True)
+        late = [until_pixels(f, asked.cycles // 6) for f in folders]
+        print(shown(late, "until the pixels are on the disk too"), flush=True)
         synced = [ways_to_sync(f, asked.cycles) for f in folders]
         for way in synced[0]:
             print(shown([s[way] for s in synced], f"10 KB to the disk, {way}"), flush=True)

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from januscl.core import Conflict, Frame, Instances, InvalidInput, JanusError, Pick, StorageFull
-from januscl.core.files import room_for
+from januscl.core.files import room_for, sync
 from januscl.core.ids import new_id
 from januscl.core.message import check_id, pick_to_json
 from januscl.core.wire import canonical
@@ -102,7 +102,7 @@ class Agent:
         self._campaigns = Campaigns(self._spool.taken())
         self._wake = {name: Event() for name in ("keeper", "uplink", "model")}
         heard = self._wake["model"].set
-        bringer = Bringer(slot, Backoff(Random(), most=60.0), heard) if slot else None
+        bringer = Bringer(slot, Backoff(Random(), most=60.0), heard) if slot is not None else None
         check_in = CheckIn(
             self._peer, self._spool, self._ring, self._campaigns, bringer, self._counters
         )
@@ -232,6 +232,7 @@ class Agent:
         try:
             place = self._spool.place()
             self._journal = Journal(folder / "journal", limits.journal_bytes, place)
+            sync(folder)
         except BaseException:
             self._spool.close()
             raise
@@ -309,7 +310,10 @@ class Agent:
 def _claim(folder: Path) -> int:
     """Make the folder this process's own until it ends, however that happens."""
     with room_for(folder):
+        new = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
+        for path in new:
+            sync(path.parent)  # or a power cut takes the whole folder back
         handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
