@@ -12,6 +12,7 @@ from train_piles import SHORT, draw, inverted
 
 from januscl.core import Conflict, Instances, InvalidInput, JobFailed, Rle, StorageFull
 from januscl.train import Checkpoint, CompactModel, Naive, Replay, fit
+from januscl.train.processor import precise
 
 KILLED = """
 import os, signal, sys
@@ -56,6 +57,19 @@ def test_bfloat16_rounds_the_products_of_training_and_no_weight(model, piles):
     assert rounded.losses != exact.losses
     assert np.mean(rounded.losses) == pytest.approx(np.mean(exact.losses), rel=0.1)
     assert {t.dtype for t in rounded.model.network.parameters()} == {torch.float32}
+
+
+def test_in_bfloat16_no_box_and_no_score_is_rounded(model):
+    """A coordinate of 300 px would be a multiple of 2, and boxes without a width give no number."""
+    network = model.network
+    with precise("bfloat16"):
+        features = network.backbone(torch.zeros(1, 3, 64, 64))
+        scores, moves = network.rpn.head(list(features.values()))
+        regions = network.roi_heads.box_head(torch.zeros(2, 64, 7, 7))
+        found = network.roi_heads.box_predictor(regions)
+        masks = network.roi_heads.mask_predictor(torch.zeros(2, 64, 14, 14))
+    assert regions.dtype == torch.bfloat16
+    assert {t.dtype for t in (*scores, *moves, *found, masks)} == {torch.float32}
 
 
 def test_training_leaves_the_champion_and_the_callers_torch_as_they_were(model, piles):

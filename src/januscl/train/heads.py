@@ -25,6 +25,18 @@ _UNSEEN_BIAS = -10.0
 """Logit of a kind that was added but not yet taught: far below any trained one."""
 
 
+class ProposalHead(RPNHead):  # type: ignore[misc]  # torchvision has no types
+    """torchvision's head of the proposal network, with outputs in ``float32``.
+
+    In ``bfloat16`` a coordinate over 256 px is a multiple of 2: boxes of no width would follow.
+    """
+
+    def forward(self, x: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Return scores and deltas of the anchors, level by level."""
+        scores, deltas = super().forward(x)
+        return [level.float() for level in scores], [level.float() for level in deltas]
+
+
 class KindPredictor(nn.Module):
     """From a box's features ``(N, D)`` to class logits and box deltas in torchvision's shapes.
 
@@ -41,10 +53,10 @@ class KindPredictor(nn.Module):
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits ``(N, 1 + K)`` and the shared deltas once a class, ``(N, 4 (1 + K))``."""
-        kinds = F.log_softmax(self.kinds(features), dim=1)
-        objects = self.objectness(features)
+        kinds = F.log_softmax(self.kinds(features).float(), dim=1)
+        objects = self.objectness(features).float()
         logits = torch.cat((torch.zeros_like(objects), objects + kinds), dim=1)
-        return logits, self.deltas(features).repeat(1, logits.shape[1])
+        return logits, self.deltas(features).float().repeat(1, logits.shape[1])
 
     def grow(self, added: int) -> None:
         """Add rows for new kinds, whose probability stays near 0 until they are taught."""
@@ -68,7 +80,7 @@ class MaskPredictor(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits ``(N, 1 + K, 28, 28)``."""
-        logits: Tensor = self.mask(F.relu(self.up(features)))
+        logits: Tensor = self.mask(F.relu(self.up(features))).float()
         return logits.expand(-1, self.classes, -1, -1)
 
 
@@ -79,7 +91,7 @@ def make_rpn() -> Any:
     )
     return RegionProposalNetwork(
         anchors,
-        RPNHead(CHANNELS, anchors.num_anchors_per_location()[0]),
+        ProposalHead(CHANNELS, anchors.num_anchors_per_location()[0]),
         fg_iou_thresh=0.6,
         bg_iou_thresh=0.3,
         batch_size_per_image=128,
