@@ -118,10 +118,12 @@ def test_a_file_of_another_size_than_was_stated_is_not_even_begun(server, tmp_pa
 
 def test_an_endless_answer_never_takes_more_room_than_was_stated(server, tmp_path):
     wanted = server.put("m-1", weights())
-    server.files["m-1"], server.length = weights(size=3_000_000), False
+    server.files["m-1"] = weights(size=3_000_000)
+    server.length = server.ranges = False
     slot = server.slot(tmp_path)
     for _ in range(3):
         assert not slot.want(wanted)
+        assert f"the server sends more than the {wanted.bytes} bytes" in slot.error
         assert sum(path.stat().st_size for path in parts(tmp_path)) <= wanted.bytes
 
 
@@ -244,3 +246,17 @@ def test_importing_the_slot_loads_neither_the_http_client_nor_the_cryptography()
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_a_file_that_grew_behind_its_id_halfway_adds_nothing_to_what_came(server, tmp_path):
+    data = weights()
+    wanted = server.put("m-1", data)
+    server.cuts = [70_000]
+    slot = server.slot(tmp_path)
+    assert not slot.want(wanted)
+    server.files["m-1"] = weights(size=250_000)
+    assert not slot.want(wanted)
+    assert "status 206, bytes 70000-250116/250117" in slot.error
+    assert parts(tmp_path)[0].read_bytes() == data[:70_000]
+    server.files["m-1"] = data
+    assert slot.want(wanted)

@@ -80,6 +80,11 @@ def test_a_refused_version_is_tried_anew_once_another_one_was_wanted(server, tmp
 
     slot = server.slot(tmp_path, self_test=self_test)
     wanted = server.put("m-2", weights(seed=2))
+    assert slot.want(good)
+    for _ in range(4):
+        assert not slot.want(wanted)
+        assert "the camera was unplugged" in slot.error, "and no crash, which would end the tries"
+        assert slot.want(good)
     assert not slot.want(wanted)
     fit.append(True)
     assert not slot.want(wanted)
@@ -235,8 +240,10 @@ def test_only_what_is_needed_stays_on_the_disk_and_what_is_not_ours_too(server, 
     (tmp_path / "notes.txt").write_text("a technician's")
     slot = server.slot(tmp_path)
     wanted = [server.put(f"m-{n}", weights(seed=n)) for n in range(1, 5)]
-    server.cuts = [50_000]
+    server.cuts = [50_000, 50_000]
     assert not slot.want(wanted[0])
+    assert not slot.want(wanted[1])
+    assert [path.stem for path in tmp_path.glob("*.part")] == [wanted[1].sha256]
     for version in wanted[1:]:
         assert slot.want(version)
     kept = {path.name for path in tmp_path.iterdir()}

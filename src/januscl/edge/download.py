@@ -21,7 +21,7 @@ _SPARE = 32 * 2**20
 
 
 class Download:
-    """Fetches weights from the service into a file, as `januscl.edge.slot.ModelSlot` asks for it.
+    """Fetches weights from the service into a file, as `januscl.edge.ModelSlot` asks for it.
 
     Args:
         server: Address of the service, such as ``https://janus.example``.

@@ -50,8 +50,8 @@ class ModelSlot:
         public_key: Base64, one key a line; any of them may have signed.
         load: Reads a model from a safetensors file. Called only with files whose signature,
             digest and format are right.
-        self_test: Raises unless the model is fit to run; see `januscl.edge.selftest.predicts`.
-        fetch: Appends to a partial file what it lacks; see `januscl.edge.download.Download`. It
+        self_test: Raises unless the model is fit to run; see `januscl.edge.predicts`.
+        fetch: Appends to a partial file what it lacks; see `januscl.edge.Download`. It
             may return early; it is called again by the next `want`.
         crashes: See above.
         minutes: See above.
