@@ -11,7 +11,18 @@ import typer
 from rich.markup import escape
 
 from januscl import __version__
-from januscl.cli import decks, demo, evaluate, keeping, records, release, replay, train, versions
+from januscl.cli import (
+    decks,
+    demo,
+    evaluate,
+    keeping,
+    records,
+    release,
+    replay,
+    service,
+    train,
+    versions,
+)
 from januscl.cli.output import console, errors, print_json
 from januscl.core import JanusError
 
@@ -37,6 +48,9 @@ app.command("labels")(records.labels)
 app.command("backup")(keeping.backup)
 app.command("restore")(keeping.restore)
 app.command("fsck")(keeping.fsck)
+app.command("serve")(service.serve)
+app.command("config")(service.config)
+app.add_typer(service.tokens, name="token", help="Make, list and revoke tokens of the service.")
 app.add_typer(decks.app, name="deck", help="Show and compare training decks.")
 app.add_typer(release.app, name="release", help="Show releases and their stages.")
 app.add_typer(versions.app, name="models", help="List model versions and take one out.")

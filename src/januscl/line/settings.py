@@ -1,0 +1,178 @@
+"""What the service is told: by options, by the environment, by one TOML file; in this order."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from januscl.core import InvalidInput, MissingDependency, NotFound
+from januscl.store import Workspace
+
+try:
+    from pydantic import Field, SecretStr, ValidationError
+    from pydantic_settings import (
+        BaseSettings,
+        PydanticBaseSettingsSource,
+        SettingsConfigDict,
+        TomlConfigSettingsSource,
+    )
+except ModuleNotFoundError as error:
+    raise MissingDependency(
+        f"the service needs {error.name}; install it with: pip install 'januscl[service]'"
+    ) from error
+
+PREFIX = "JANUS_"
+FILE = "JANUS_CONFIG"
+"""The environment's variable that names the TOML file."""
+_MIB = 2**20
+
+
+class Settings(BaseSettings):
+    """The settings of the service; each is ``JANUS_`` and its name in the environment.
+
+    Attributes:
+        workspace: Folder that Janus keeps its state in.
+        database: URL of a PostgreSQL catalogue; the workspace's own SQLite file when omitted.
+            Secret, as it may hold a password.
+        blobs: ``s3://bucket/prefix``; the workspace's own folder when omitted.
+        host, port: Where the service listens.
+        worker: Move the inbox to the catalogue in this process.
+        signing_key: File of the Ed25519 key that signs models; ``signing.key`` in the workspace
+            when omitted.
+        max_body_bytes: Of one request.
+        max_records: Observations or outcomes in one request.
+        body_seconds: That a request's body may take to arrive.
+        pending_bytes: Of all bodies that are being read or kept at once.
+        requests_a_second: Of one token, over a long time.
+        burst: Requests of one token at once.
+        min_free_bytes: Room on the disk below which nothing is taken in.
+        drain_messages: Messages that a worker moves in one transaction.
+        drain_seconds: That a worker waits before it looks at an empty inbox again.
+        log_level: The least that is logged.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    workspace: Path = Path("janus-workspace")
+    database: SecretStr | None = None
+    blobs: str | None = None
+    host: str = "127.0.0.1"
+    port: int = Field(default=8321, ge=0, le=65535)
+    worker: bool = True
+    signing_key: Path | None = None
+    max_body_bytes: int = Field(default=16 * _MIB, ge=1024)
+    max_records: int = Field(default=500, ge=1)
+    body_seconds: float = Field(default=60.0, gt=0)
+    pending_bytes: int = Field(default=256 * _MIB, ge=1024)
+    requests_a_second: float = Field(default=50.0, gt=0)
+    burst: int = Field(default=200, ge=1)
+    min_free_bytes: int = Field(default=256 * _MIB, ge=0)
+    drain_messages: int = Field(default=64, ge=1)
+    drain_seconds: float = Field(default=1.0, gt=0)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources, the strongest first."""
+        named = os.environ.get(FILE)
+        file = TomlConfigSettingsSource(settings_cls, Path(named) if named else None)
+        return init_settings, env_settings, file
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting as `janus config` prints it.
+
+    Attributes:
+        value: As text; a secret one is masked.
+        source: ``option``, the variable's name, the file's path, or ``default``.
+    """
+
+    name: str
+    value: str
+    source: str
+
+
+def load_settings(options: Mapping[str, Any] | None = None) -> Settings:
+    """Return the settings; what is None among ``options`` was not given.
+
+    Raises:
+        NotFound: The file that ``JANUS_CONFIG`` names does not exist.
+        InvalidInput: A value cannot be used, or the file names a setting that there is not.
+    """
+    _file()
+    try:
+        return Settings(**{k: v for k, v in (options or {}).items() if v is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        secret = name == "database"
+        found = "a value that is not shown" if secret else repr(first["input"])[:80]
+        raise InvalidInput(
+            f"setting {name}", str(first["msg"]), found, "`janus config` shows all settings."
+        ) from None
+
+
+def describe(settings: Settings, options: Mapping[str, Any] | None = None) -> list[Setting]:
+    """Return every setting with where it came from, secrets masked."""
+    given = {name for name, value in (options or {}).items() if value is not None}
+    path, in_file = _file()
+    variables = {name.upper() for name in os.environ}
+    found = []
+    for name in Settings.model_fields:
+        variable, source = f"{PREFIX}{name.upper()}", "default"
+        if name in given:
+            source = "option"
+        elif variable in variables:
+            source = variable
+        elif name in in_file:
+            source = str(path)
+        found.append(Setting(name, _shown(getattr(settings, name)), source))
+    return found
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "none"
+    return "**********" if isinstance(value, SecretStr) else str(value)
+
+
+def _file() -> tuple[Path | None, Mapping[str, Any]]:
+    named = os.environ.get(FILE)
+    if not named:
+        return None, {}
+    path = Path(named)
+    try:
+        return path, tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise NotFound(f"{path}, which {FILE} names, does not exist") from error
+    except (OSError, ValueError) as error:
+        raise InvalidInput(
+            f"{path}, which {FILE} names", "a TOML file", str(error)[:120], "Correct it."
+        ) from error
+
+
+def open_workspace(settings: Settings) -> Workspace:
+    """Open the workspace, with its catalogue and blobs where the settings say they are.
+
+    Raises:
+        Conflict: The folder holds something else, or a workspace whose parts are elsewhere.
+        MissingDependency: The database's driver is not installed.
+        StorageFull: There is no room.
+    """
+    url = None if settings.database is None else settings.database.get_secret_value()
+    return Workspace.open(settings.workspace, catalogue=url, blobs=settings.blobs)
+
+
+def key_file(settings: Settings) -> Path:
+    """Return the path of the key that signs models."""
+    return settings.signing_key or settings.workspace / "signing.key"

@@ -1,0 +1,156 @@
+"""The routes of people: what the line knows and does, labels, and tokens."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from januscl.core import Instances, Taxonomy
+from januscl.core.wire import instances_to_json, taxonomy_to_json
+from januscl.line.access import Act, revoke_token
+from januscl.line.answering import take_label
+from januscl.line.intake import read_json
+from januscl.service import forms
+from januscl.service.errors import Answer
+from januscl.service.gate import House, who_may
+from januscl.service.room import Room
+from januscl.store import Catalogue, TokenRow
+
+_MOST_LABEL = 8 * 2**20
+_PROBLEMS = forms.problems(401, 403, 422, 429)
+Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many, the latest.")]
+
+_LISTS: Mapping[str, tuple[Act, str, Callable[[Catalogue, int], Iterable[Any]]]] = {
+    "tickets": (
+        Act.READ, "Faults handed to technicians, oldest first.",
+        lambda c, n: c.tickets.list()[-n:],
+    ),
+    "novelties": (
+        Act.READ, "Novelties, those that cost most picks first.",
+        lambda c, n: c.novelties.list()[:n],
+    ),
+    "events": (
+        Act.READ, "Observations out of the ordinary, newest first.",
+        lambda c, n: c.events.list(limit=n, newest_first=True),
+    ),
+    "campaigns": (
+        Act.READ, "Orders to collect frames, oldest first.",
+        lambda c, n: c.campaigns.list()[-n:],
+    ),
+    "label-tasks": (
+        Act.TASKS, "Frames that wait for the truth, oldest first.",
+        lambda c, n: c.label_tasks.pending()[:n],
+    ),
+    "decks": (
+        Act.READ, "Training decks, oldest first; of their items, how many there are.",
+        lambda c, n: [
+            {"id": d.id, "parent": d.parent, "seed": d.seed, "recipe": d.recipe,
+             "taxonomy": d.taxonomy, "items": len(d.items)}
+            for d in c.decks.list()[-n:]
+        ],
+    ),
+    "evaluations": (
+        Act.READ, "What the gate said, oldest first.",
+        lambda c, n: c.verdicts.list()[-n:],
+    ),
+    "releases": (
+        Act.READ, "Releases and their stages, oldest first.",
+        lambda c, n: c.releases.list()[-n:],
+    ),
+    "models": (
+        Act.READ, "Model versions, oldest first.",
+        lambda c, n: c.models.list()[-n:],
+    ),
+    "audit": (
+        Act.READ, "The steps of the loop, oldest first.",
+        lambda c, n: c.audit.list()[-n:],
+    ),
+    "tokens": (
+        Act.TOKENS, "Tokens, without their secrets, oldest first.",
+        lambda c, n: c.tokens.list()[-n:],
+    ),
+}  # fmt: skip
+
+
+def list_routes(house: House) -> APIRouter:
+    """Return one route for each list."""
+    router = APIRouter(prefix=forms.PREFIX, tags=["people"])
+    for name, (act, what, read) in _LISTS.items():
+        router.add_api_route(
+            f"/{name}",
+            _endpoint(house, act, read),
+            name=f"list_{name.replace('-', '_')}",
+            description=what,
+            responses=_PROBLEMS,
+            response_model=list[dict[str, Any]],
+        )
+    return router
+
+
+def _endpoint(
+    house: House, act: Act, read: Callable[[Catalogue, int], Iterable[Any]]
+) -> Callable[..., Response]:
+    reader = who_may(house, act)
+
+    def show(token: TokenRow = reader, limit: Limit = 100) -> Response:
+        return Answer([_plain(row) for row in read(house.workspace.catalogue, limit)])
+
+    return show
+
+
+def work_routes(house: House, room: Room) -> APIRouter:
+    """Return the routes by which people change something."""
+    router = APIRouter(prefix=forms.PREFIX, tags=["people"])
+    labeller, admin = who_may(house, Act.LABEL), who_may(house, Act.TOKENS)
+
+    @router.post(
+        "/label-tasks/{observation}/label",
+        status_code=204,
+        responses=_PROBLEMS | forms.problems(400, 404, 408, 409, 413, 507),
+        openapi_extra=forms.LABEL,
+    )
+    async def give_label(
+        observation: str, request: Request, token: TokenRow = labeller
+    ) -> Response:
+        """Keep the truth of a frame that was asked for; a second label supersedes the first."""
+        async with house.bodies.read(request, _MOST_LABEL) as body:
+
+            def take() -> None:
+                room.check()
+                value = read_json(body)
+                take_label(house.workspace, observation, value, token.name, datetime.now(UTC))
+
+            await run_in_threadpool(take)
+        return Response(status_code=204)
+
+    @router.post("/tokens/{id}/revoke", status_code=204, responses=_PROBLEMS | forms.problems(404))
+    def revoke(id: str, token: TokenRow = admin) -> Response:
+        """Make a token void from now on."""
+        revoke_token(house.workspace.catalogue, id, token.name)
+        return Response(status_code=204)
+
+    return router
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it: times as ISO 8601, masks as COCO has them, NaN as null."""
+    if isinstance(value, Instances):
+        return instances_to_json(value)
+    if isinstance(value, Taxonomy):
+        return taxonomy_to_json(value)
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return value
