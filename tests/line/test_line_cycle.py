@@ -121,6 +121,7 @@ def test_every_step_of_a_cycle_is_in_the_audit_log(good):
         "champion.changed",
         "novelty.closed",
         "slice.frozen",
+        "novelties.taken_over",
     ]
 
 

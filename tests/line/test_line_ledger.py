@@ -113,6 +113,27 @@ def test_what_the_labels_say_is_one_kind_becomes_one_novelty(tmp_path, untrained
     shift.close()
 
 
+def test_a_novelty_whose_labels_are_still_to_come_is_not_merged_for_they_are_paid_for(
+    tmp_path, untrained
+):
+    shift = Shift(tmp_path / "w", untrained)
+    for k in range(24):
+        shift.pick((3, 2, 1, 3), 3 * (k % 2), Outcome.MISSED, k % 2, odd=[3])
+    first, second = shift.line.ledger.collecting()
+    shift.person.annotate = lambda tasks: []
+    with pytest.raises(Conflict, match="its tasks wait"):
+        shift.line.learn(second)
+    frames = shift.line.ledger.choose(first.id, 12)
+    labels = [Label(f.id, shift.person.truth[f.id], "person", START) for f in frames]
+    assert shift.line.ledger.christen(first.id, labels, ALL).name == "triangle"
+    assert {n.id for n in shift.line.ledger.collecting()} == {first.id, second.id}
+    late = shift.catalogue.label_tasks.pending(second.id)
+    truth = shift.person.truth
+    shift.line.answer([Label(t.observation, truth[t.observation], "late", START) for t in late])
+    assert [n.id for n in shift.line.ready()] == [second.id]
+    shift.close()
+
+
 def test_novelties_that_are_parts_of_one_kind_become_one_as_well(tmp_path, untrained):
     """To a model that does not know a kind, it may look like several things in one place."""
     shift = Shift(tmp_path / "w", untrained)

@@ -70,6 +70,10 @@ class Answers:
         """
         return [self._catalogue.labels.get(id).label for id in self._unused(novelty)]
 
+    def outstanding(self, novelty: str) -> bool:
+        """Say whether labels that were asked for are still to come, or to be used."""
+        return bool(self.open(novelty) or self._unused(novelty))
+
     def suffice(self, novelty: str) -> bool:
         """Say whether a cycle can do with the labels that came.
 

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from januscl.core import Campaign, Novelty, Observation, new_id
 from januscl.line.answers import Answers
+from januscl.line.moving import keep_move
 from januscl.line.policy import Collecting
 from januscl.store import Workspace
 from januscl.triage import Candidate, Sighting, choose_frames
@@ -38,22 +39,16 @@ class Campaigns:
         before = self._earlier()
         self._asked = Counter(t.novelty for t in asked if (t.novelty, t.observation) not in before)
 
-    def open(self, novelty: str, at: datetime) -> None:
-        """Open a campaign for a novelty, with all the labels that it may cost."""
-        entropy = sha256(f"campaign {novelty} {at.isoformat()}".encode()).digest()[:10]
-        expires = at + timedelta(hours=self._policy.hours)
-        campaign = Campaign(new_id(at, entropy), novelty, self._policy.frames, at, expires)
-        with self._catalogue.transaction() as tx:
-            tx.campaigns.put(campaign)
-            tx.audit.record(
-                "triage", "campaign.opened", campaign.id,
-                {"novelty": novelty, "quota": campaign.quota}, at,
-            )  # fmt: skip
-        self._asked[novelty] = 0
+    def open(self, novelty: Novelty, at: datetime) -> None:
+        """Open a campaign for a novelty that now collects, with all the labels that it may cost.
 
-    def has(self, novelty: str) -> bool:
-        """Say whether a campaign was ever opened for a novelty."""
-        return bool(self._catalogue.campaigns.list(novelty))
+        Both are kept together: what came back never collects under a campaign that ran out before.
+        """
+        entropy = sha256(f"campaign {novelty.id} {at.isoformat()}".encode()).digest()[:10]
+        expires = at + timedelta(hours=self._policy.hours)
+        campaign = Campaign(new_id(at, entropy), novelty.id, self._policy.frames, at, expires)
+        keep_move(self._workspace, novelty, at, campaign=campaign)
+        self._asked[novelty.id] = 0
 
     def expired(self, novelty: str, at: datetime) -> bool:
         """Say whether a novelty's campaign is over: what comes so seldom costs too little.
@@ -98,7 +93,8 @@ class Campaigns:
         self.taken |= set(chosen)
         self._asked[novelty] += len(chosen)
         for campaign in self._catalogue.campaigns.list(novelty)[-1:]:
-            frames = (*campaign.frames, *chosen)
+            # A process that died before it asked for its frames leaves some of them here.
+            frames = tuple(dict.fromkeys((*campaign.frames, *chosen)))
             self._catalogue.campaigns.put(replace(campaign, frames=frames))
         return [self._workspace.observation(id) for id in chosen]
 

@@ -4,7 +4,7 @@ A routine campaign goes the same way. `Cycle.run` is the story. Each step, here 
 calls a station, and stores.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
@@ -25,7 +25,8 @@ from januscl.core import (
 from januscl.core.wire import digest_of
 from januscl.line.building import Builder
 from januscl.line.judging import Judge
-from januscl.line.labelling import Labeller, Ledger
+from januscl.line.labelling import Labeller
+from januscl.line.ledger import Ledger
 from januscl.line.moving import interrupted
 from januscl.line.policy import Policy
 from januscl.store import Workspace
@@ -126,7 +127,8 @@ class Cycle:
             steps: Of the training; the policy's when omitted.
 
         Raises:
-            Conflict: Nothing that was collected of the novelty could be labelled.
+            Conflict: The novelty collects no more, as after a merge; no frame of it was labelled,
+                and its tasks wait; or its labels are too few to learn from or to judge by.
             JobFailed: The training ended in an error.
         """
         try:
@@ -160,8 +162,7 @@ class Cycle:
             challenger = self.temper(trained, champion, share)
             verdict = self.judge(challenger, champion, part.name)
         release = self.release(challenger, champion, novelty, verdict)
-        self._catalogue.label_tasks.use(novelty.id, used)
-        closed = self.conclude(novelty, challenger, verdict, release)
+        closed = self.conclude(novelty, challenger, verdict, release, used)
         return CycleReport(
             closed, len(labels), deck, challenger, champion, part.name, verdict, release
         )
@@ -248,12 +249,16 @@ class Cycle:
         challenger: ModelVersion,
         verdict: Verdict,
         release: Release | None,
+        used: Collection[str],
     ) -> Novelty:
         """Close the novelty when its model runs everywhere; else it waits for more labels.
 
-        Where there is no fleet, the challenger becomes champion by the same transaction.
+        Where there is no fleet, the challenger becomes champion by the same transaction. ``used``
+        are the ids of the frames whose labels taught or measured it.
         """
         runs = release.stage is Stage.DONE if release else verdict.answer is Answer.PASS
+        if not runs:  # what closes uses them by its move: no kill in between may lose them
+            self._catalogue.label_tasks.use(novelty.id, used)
         state = NoveltyState.CLOSED if runs else NoveltyState.COLLECTING
         crowned = challenger.id if runs and release is None else None
         return self._ledger.move(novelty.id, state, self._world.clock(), crowned)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from januscl.core import Instances, Label, Novelty, NoveltyState, Taxonomy
+from januscl.line.answers import Answers
 from januscl.line.recalling import MERGED, rows_on
 from januscl.store import Workspace
 from januscl.triage import NoveltyDesk
@@ -18,12 +19,14 @@ def christen(
     novelty: str,
     labels: Sequence[Label],
     taxonomy: Taxonomy,
+    answers: Answers,
 ) -> Novelty:
     """Name a novelty by the kind that most of its labelled instances turned out to be.
 
     Other novelties that turn out to be of the same kind are one with it: a model may see one new
     thing in several ways. Not one that is closed: what the labels show is a look of that kind
-    which its model does not know, and it leaves a slice of its own.
+    which its model does not know, and it leaves a slice of its own. Nor one that has labels to
+    come or to be used, for they are paid for.
 
     Args:
         workspace: Where novelties and observations are kept.
@@ -31,6 +34,7 @@ def christen(
         novelty: Id of the one that was labelled.
         labels: Of its frames.
         taxonomy: The kinds that they name.
+        answers: Which labels are still to come, or to be used.
     """
     truth = {label.observation: label.truth for label in labels}
     votes = _votes(workspace, desk, novelty, truth)
@@ -39,10 +43,11 @@ def christen(
     kind = taxonomy.kind(votes.most_common(1)[0][0])
     workspace.catalogue.novelties.put(desk.name(novelty, kind.name, kind.id))
     for other in desk.in_state(NoveltyState.NEW, NoveltyState.COLLECTING):
-        if other.id != novelty:
-            votes = _votes(workspace, desk, other.id, truth)
-            if votes[kind.id] >= max(_VOTES, votes.total() / 2):
-                merge(workspace, desk, novelty, other.id)
+        if other.id == novelty or answers.outstanding(other.id):
+            continue
+        votes = _votes(workspace, desk, other.id, truth)
+        if votes[kind.id] >= max(_VOTES, votes.total() / 2):
+            merge(workspace, desk, novelty, other.id)
     return desk.novelty(novelty)
 
 

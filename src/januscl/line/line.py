@@ -34,7 +34,7 @@ from januscl.line.cycle import Cycle, CycleReport, World
 from januscl.line.ending import end_abandoned
 from januscl.line.judging import Judge
 from januscl.line.keeping import load_labelled
-from januscl.line.labelling import Ledger
+from januscl.line.ledger import Ledger
 from januscl.line.memory import has_history, known_slices, latest_ordinary, remember
 from januscl.line.novelties import NoveltyLedger
 from januscl.line.observer import Observer
@@ -296,9 +296,9 @@ class Line:
     def ready(self) -> list[Novelty]:
         """Return the novelties whose campaign has its frames, the costliest first.
 
-        While there is none, and none collects, the record of a routine campaign that is due.
-        Without history there is none at all: the gate could not tell what a model forgot, so no
-        label is spent on it; see `remember`.
+        Ask again after each `learn`: it may show that two are one. While there is none, and none
+        collects, the record of a routine campaign that is due. Without history there is none at
+        all: the gate could not tell what a model forgot, so no label is spent; see `remember`.
         """
         self._tested = self._tested or has_history(self.workspace)
         if not self._tested:
@@ -320,7 +320,7 @@ class Line:
         """Take a novelty, or a routine campaign, through labels, training, gate and release.
 
         Args:
-            novelty: One that is ready; see `Cycle.run`.
+            novelty: The first that is ready; see `Cycle.run`, for the errors as well.
             steps: Of the training; the policy's when omitted.
         """
         before = self.champion

@@ -2,24 +2,29 @@
 
 from datetime import datetime
 
-from januscl.core import Novelty, NoveltyState, Stage
-from januscl.store import Workspace
+from januscl.core import Campaign, Novelty, NoveltyState, Stage
+from januscl.store import Transaction, Workspace
 
 _IN_A_CYCLE = (NoveltyState.LABELLING, NoveltyState.IN_DECK, NoveltyState.IN_RELEASE)
 
 
 def keep_move(
-    workspace: Workspace, novelty: Novelty, at: datetime, champion: str | None = None
+    workspace: Workspace,
+    novelty: Novelty,
+    at: datetime,
+    champion: str | None = None,
+    campaign: Campaign | None = None,
 ) -> None:
     """Keep a novelty in its new state, with a row in the audit log.
 
-    One that is closed freezes its slice for ever.
+    One that is closed freezes its slice for ever, and the labels that came for it are used.
 
     Args:
         workspace: Where it is kept.
         novelty: As it stands now.
         at: When it was moved.
         champion: Id of the model that becomes champion by it.
+        campaign: What opens for it.
     """
     with workspace.catalogue.transaction() as tx:
         if champion is not None:
@@ -27,10 +32,21 @@ def keep_move(
             tx.audit.record("line", "champion.changed", champion, {"novelty": novelty.id}, at)
         tx.novelties.put(novelty)
         tx.audit.record("line", f"novelty.{novelty.state}", novelty.id, {"name": novelty.name}, at)
-        part = tx.slices.open_of(novelty.id)
-        if part is not None and novelty.state is NoveltyState.CLOSED:
-            tx.slices.freeze(novelty.id)
-            tx.audit.record("line", "slice.frozen", novelty.id, {"slice": part.name}, at)
+        if campaign is not None:
+            tx.campaigns.put(campaign)
+            detail = {"novelty": novelty.id, "quota": campaign.quota}
+            tx.audit.record("triage", "campaign.opened", campaign.id, detail, at)
+        if novelty.state is NoveltyState.CLOSED:
+            _close(tx, novelty.id, at)
+
+
+def _close(tx: Transaction, novelty: str, at: datetime) -> None:
+    asked = tx.label_tasks.asked(novelty=novelty)
+    tx.label_tasks.use(novelty, [task.observation for task in asked if task.done])
+    part = tx.slices.open_of(novelty)
+    if part is not None:
+        tx.slices.freeze(novelty)
+        tx.audit.record("line", "slice.frozen", novelty, {"slice": part.name}, at)
 
 
 def interrupted(workspace: Workspace, novelty: Novelty) -> NoveltyState | None:

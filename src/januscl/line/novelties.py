@@ -1,6 +1,7 @@
 """The novelties of a workspace, as the desk and the catalogue hold them between them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -13,6 +14,7 @@ from januscl.core import (
     Image,
     Instances,
     Label,
+    NotFound,
     Novelty,
     NoveltyState,
     Observation,
@@ -26,7 +28,7 @@ from januscl.line.policy import Collecting
 from januscl.line.recalling import recall, recall_pool, strangeness
 from januscl.line.succession import Succession
 from januscl.store import Workspace
-from januscl.triage import NoveltyDesk, Sighting
+from januscl.triage import NoveltyDesk, Sighting, moved
 
 _LOOK_EVERY = 20
 _ATTEMPTS = 20_000
@@ -84,9 +86,13 @@ class NoveltyLedger:
         """Go on with what the catalogue holds."""
 
         def see(observation: Observation) -> Instances:
+            nothing = observation.instances.only(np.zeros(0, np.int64))
             if self._predict is None:
-                return observation.instances.only(np.zeros(0, np.int64))
-            return self._predict(model, observation.frame.image)
+                return nothing
+            try:
+                return self._predict(model, observation.frame.image)
+            except NotFound:  # a site's own model cannot be asked
+                return nothing
 
         kept = recall(self._workspace, model, see)
         known = {key for one in kept for key in one.keys}
@@ -100,6 +106,10 @@ class NoveltyLedger:
             if state is not None:
                 at = self._catalogue.audit.list(subject=one.novelty.id)[-1].at
                 self.move(one.novelty.id, state, at)
+        if self._predict is not None:
+            self._succession(
+                model, lambda seen: replace(seen, instances=see(seen), pick=None)
+            ).finish()
 
     @property
     def _desk(self) -> NoveltyDesk:
@@ -145,15 +155,14 @@ class NoveltyLedger:
         """Bring every novelty's cost up to date; open campaigns for those worth one."""
         for novelty in self._desk.rank():
             waits = novelty.state in (NoveltyState.NEW, NoveltyState.REGRESSED)
+            collects = novelty.state is NoveltyState.COLLECTING
             if waits and novelty.cost.expected >= self._policy.min_cost:
-                novelty = self.move(novelty.id, NoveltyState.COLLECTING, at)
-                self._campaigns.open(novelty.id, at)
-            elif novelty.state is NoveltyState.COLLECTING:
-                if not self._campaigns.has(novelty.id):  # killed before it was kept
-                    self._campaigns.open(novelty.id, at)
-                if self._campaigns.expired(novelty.id, at):
-                    novelty = self.move(novelty.id, NoveltyState.DISMISSED, at)
-            self._catalogue.novelties.put(novelty)
+                self._campaigns.open(moved(novelty, NoveltyState.COLLECTING), at)
+                self._desk.move(novelty.id, NoveltyState.COLLECTING)
+            elif collects and self._campaigns.expired(novelty.id, at):
+                self.move(novelty.id, NoveltyState.DISMISSED, at)
+            else:
+                self._catalogue.novelties.put(novelty)
 
     def ready(self) -> list[Novelty]:
         """Return the novelties whose campaign has its frames, the costliest first.
@@ -210,13 +219,13 @@ class NoveltyLedger:
         Raises:
             Conflict: The way does not lead there, or no novelties are known yet.
         """
-        moved = self._desk.move(novelty, state)
-        keep_move(self._workspace, moved, at, champion)
-        return moved
+        # Kept first: what could not be kept, for want of room, did not happen.
+        keep_move(self._workspace, moved(self._desk.novelty(novelty), state), at, champion)
+        return self._desk.move(novelty, state)
 
     def christen(self, novelty: str, labels: Sequence[Label], taxonomy: Taxonomy) -> Novelty:
         """Name a novelty by its labels, with which others may be merged; see `christen`."""
-        return christen(self._workspace, self._desk, novelty, labels, taxonomy)
+        return christen(self._workspace, self._desk, novelty, labels, taxonomy, self.answers)
 
     def rebase(
         self, model: str, embed: Callable[[Observation], Observation], most: int = 40
@@ -228,8 +237,12 @@ class NoveltyLedger:
             embed: Returns the observation as the new model sees it.
             most: Instances of each novelty that are looked at again.
         """
-        succession = Succession(self._workspace, self._desk, model, embed, most)
-        succession.rebase(self._known[model], self.answers)
+        self._succession(model, embed, most).rebase(self._known[model])
+
+    def _succession(
+        self, model: str, embed: Callable[[Observation], Observation], most: int = 40
+    ) -> Succession:
+        return Succession(self._workspace, self._desk, self.answers, model, embed, most)
 
     def _see(self, observation: Observation, rows: Sequence[int], event: Event | None) -> None:
         seen, frame = observation.instances, observation.frame

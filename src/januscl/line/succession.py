@@ -17,6 +17,9 @@ _OPEN = (NoveltyState.NEW, NoveltyState.COLLECTING, NoveltyState.REGRESSED)
 _NAMED, _CLEARLY, _CONFIDENT = 8, 2 / 3, 0.5
 """Instances that a new champion gives one name, at least; their share of all that were looked at,
 at least; and the score from which it is a name. A class just learned is named too readily."""
+_LATEST = 300
+"""Instances of a novelty among which those that earlier models saw are looked for."""
+_TAKEN_OVER = "novelties.taken_over"
 
 
 class Succession:
@@ -28,6 +31,7 @@ class Succession:
     Args:
         workspace: Where novelties and observations are kept.
         desk: Who knows their members.
+        answers: Which labels are still to come, or to be used.
         model: Id of the new champion.
         embed: Returns an observation as it sees it.
         most: Instances of each novelty that are looked at again.
@@ -37,29 +41,42 @@ class Succession:
         self,
         workspace: Workspace,
         desk: NoveltyDesk,
+        answers: Answers,
         model: str,
         embed: Callable[[Observation], Observation],
         most: int,
     ) -> None:
-        self._workspace, self._desk = workspace, desk
+        self._workspace, self._desk, self._answers = workspace, desk, answers
         self._model, self._embed, self._most = model, embed, most
         self._seen: dict[str, Instances] = {}
 
-    def rebase(self, ordinary: NDArray[np.floating], answers: Answers) -> None:
+    def rebase(self, ordinary: NDArray[np.floating]) -> None:
         """Go on with the novelties as the new champion sees them, and merge what it shows is one.
 
         Args:
             ordinary: ``(M, D)``, what known kinds look like to it.
-            answers: Which labels are still to come, or to be used.
         """
         for novelty in self._desk.in_state(*NoveltyState):
             for sighting in self._desk.members(novelty.id)[-self._most :]:
                 self._see(sighting.observation)
-        # Before the desk forgets what the new model does not see.
-        same = self._recognised(answers)
         self._desk.rebase(ordinary, self._again)
-        for other, novelty_id in same.items():
-            merge(self._workspace, self._desk, novelty_id, other)
+        self._merge()
+
+    def finish(self) -> None:
+        """Merge what the champion shows is one, where a process died before it was done."""
+        if not self._workspace.catalogue.audit.list(subject=self._model, action=_TAKEN_OVER):
+            self._merge()
+
+    def _merge(self) -> None:
+        novelties = self._desk.in_state(*NoveltyState)
+        if not novelties:
+            return
+        same = self._recognised()
+        for other, novelty in same.items():
+            merge(self._workspace, self._desk, novelty, other)
+        at = max(novelty.last_seen for novelty in novelties)
+        detail = {"merged": sorted(same)}
+        self._workspace.catalogue.audit.record("triage", _TAKEN_OVER, self._model, detail, at)
 
     def _see(self, observation: str) -> Instances:
         if observation not in self._seen:
@@ -78,7 +95,7 @@ class Succession:
                     found[observation, row] = again[row]
         return found
 
-    def _recognised(self, answers: Answers) -> dict[str, str]:
+    def _recognised(self) -> dict[str, str]:
         """Return for each novelty that the champion takes for a closed one the id of that one.
 
         Labels say more than a model: none that was labelled as another kind, and none whose labels
@@ -91,7 +108,7 @@ class Succession:
             closed.setdefault(one.kind, one.id)
         same: dict[str, str] = {}
         for novelty in self._desk.in_state(*_OPEN) if closed else ():
-            if answers.open(novelty.id) or answers.unused(novelty.id):
+            if self._answers.outstanding(novelty.id):
                 continue
             kind = self._now_named(novelty.id)
             if kind is not None and kind in closed and novelty.kind in (None, kind):
@@ -104,9 +121,11 @@ class Succession:
         Counted against it is what it does not see or is not sure of, and what an earlier model gave
         that kind as well: that was out of the ordinary under its name.
         """
-        observations = self._workspace.catalogue.observations
-        rows = ((observations.get(s.observation), s.instance) for s in self._desk.members(novelty))
-        earlier = [one for one in rows if one[0].model != self._model][-self._most :]
+        catalogue = self._workspace.catalogue
+        # Not the desk's members: it forgets what the new model does not see.
+        keys = catalogue.novelties.members(novelty)[-_LATEST:]
+        rows = ((catalogue.observations.get(observation), row) for observation, row in keys)
+        earlier = [r for r in rows if r[0].model != self._model and r[0].image][-self._most :]
         names: Counter[int] = Counter()
         for row, instance in earlier:
             before, now = row.instances, self._see(row.id)
