@@ -5,12 +5,12 @@ import pytest
 from line_scenes import ALL, CELLS, EVERY, START, Person, Shift, known
 
 from januscl.core import Conflict, Label, NoveltyState, Outcome
-from januscl.line import Line, World
+from januscl.line import Line, World, recalling
 from januscl.store import Workspace
 
 
-def reopened(shift):
-    """Close a shift's workspace and let another line go on with it."""
+def reopened(shift, model=None):
+    """Close a shift's workspace and let another line go on with it, and with a model at work."""
     folder = shift.workspace.folder
     shift.close()
     shift.workspace = Workspace.open(folder)
@@ -26,7 +26,8 @@ def reopened(shift):
     )
     # Another line makes other ids.
     shift.line.observer._rng.bytes(3)
-    shift.line.observer.learn_model(shift.champion.id, known(shift.champion.id))
+    model = model or shift.champion.id
+    shift.line.observer.learn_model(model, known(model))
     return shift
 
 
@@ -51,6 +52,22 @@ def test_a_novelty_outlives_its_process_with_its_members_and_its_cost(shift):
     assert shift.line.ledger.collecting()[0].instances == 21, "the next one joins it"
     assert [n.id for n in shift.catalogue.novelties.list()] == [before.id]
     assert len(shift.catalogue.novelties.members(before.id)) == 21
+
+
+def test_a_novelty_whose_events_are_old_is_still_where_it_was_after_a_restart(shift, monkeypatch):
+    shift.triangles_arrive(20)
+    (before,) = shift.line.ledger.collecting()
+    monkeypatch.setattr(recalling, "_EVENTS", 1)
+    reopened(shift)
+    shift.pick((3, 2, 1, 2), 0, Outcome.MISSED)
+    assert shift.catalogue.novelties.get(before.id).instances == 21
+
+
+def test_a_sites_own_model_that_is_new_after_a_restart_finds_the_novelties_there(shift):
+    shift.triangles_arrive(20)
+    (before,) = shift.line.ledger.collecting()
+    reopened(shift, "my-model-4")
+    assert [n.id for n in shift.line.ledger.collecting()] == [before.id]
 
 
 def test_labels_are_not_asked_for_again_after_a_restart_and_late_ones_are_used(shift):

@@ -176,6 +176,21 @@ def test_a_closed_novelty_that_comes_back_is_regressed_and_keeps_its_identity():
     assert world.changed[-1].id == novelty.id
 
 
+def test_what_was_seen_before_a_novelty_was_closed_does_not_bring_it_back_when_it_comes_late():
+    world = World(NoveltyDesk(ORDINARY, 1000))
+    world.show(20, kind=0)
+    (novelty,) = world.desk.rank()
+    go(world.desk, novelty)
+    for k in range(10):
+        place = CENTRES[0] + world.rng.normal(0, 0.25, 48)
+        world.desk.see([Sighting(f"late-{k}", 0, "r", START + timedelta(minutes=k), place)])
+    late = world.desk.novelty(novelty.id)
+    assert late.instances >= novelty.instances + 9, "it counts"
+    assert late.state is NoveltyState.CLOSED
+    world.show(10, kind=0)
+    assert world.desk.novelty(novelty.id).state is NoveltyState.REGRESSED
+
+
 def test_a_dismissed_novelty_stays_quiet():
     world = World(NoveltyDesk(ORDINARY, 1000))
     world.show(20, kind=0)
@@ -256,8 +271,8 @@ def test_a_closed_novelty_that_was_kept_still_comes_back():
     world.show(2, kind=0)
     closed, members = world.desk.novelty(novelty.id), world.desk.members(novelty.id)
     world.desk = NoveltyDesk(ORDINARY, 1000)
-    since = [s for s in members if s.key not in keys]
-    world.desk.restore([Kept(closed, closed.first_seen, keys, members, since)])
+    at = START + timedelta(minutes=20)
+    world.desk.restore([Kept(closed, closed.first_seen, keys, members, at)])
     world.show(4, kind=0)
     assert world.desk.novelty(novelty.id).state is NoveltyState.REGRESSED
 

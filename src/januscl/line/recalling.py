@@ -2,7 +2,7 @@
 
 import io
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -50,30 +50,31 @@ def recall(workspace: Workspace, model: str, see: See) -> list[Kept]:
         (n for n in catalogue.novelties.list() if n.id in opened),
         key=lambda n: (n.first_seen, n.id),
     )
-    strange = _strange(workspace)
     kept = []
     for novelty in found:
         keys = catalogue.novelties.members(novelty.id)
         members = [
-            replace(s, strange=s.key in strange) for s in sightings(workspace, keys, model, see)
+            replace(s, strange=_was_strange(workspace, s))
+            for s in sightings(workspace, keys, model, see)
         ]
-        since, returned = _returned(workspace, novelty, members)
-        kept.append(Kept(novelty, since, keys, members, returned))
+        since, closed = _course(workspace, novelty, members)
+        kept.append(Kept(novelty, since, keys, members, closed))
     return kept
 
 
 def recall_pool(workspace: Workspace, model: str, known: set[Key]) -> list[Sighting]:
     """Return the latest instances of novel events that belong to no novelty yet, oldest first."""
-    keys = [key for key in _strange(workspace) if key not in known]
-    return sightings(workspace, keys[:_POOL], model, None)
-
-
-def _strange(workspace: Workspace) -> dict[Key, None]:
-    """Return the instances that the latest novel events are about, the newest event's first."""
     events = workspace.catalogue.events.list(
         kind=EventKind.NOVELTY, limit=_EVENTS, newest_first=True
     )
-    return {(event.observation, row): None for event in events for row in event.instances}
+    keys = [(event.observation, row) for event in events for row in event.instances]
+    return sightings(workspace, [key for key in keys if key not in known][:_POOL], model, None)
+
+
+def _was_strange(workspace: Workspace, sighting: Sighting) -> bool:
+    """Say whether an event was about an instance; else it was only collected."""
+    events = workspace.catalogue.events.for_observation(sighting.observation)
+    return any(e.kind is EventKind.NOVELTY and sighting.instance in e.instances for e in events)
 
 
 def strangeness(workspace: Workspace) -> dict[str, float]:
@@ -154,12 +155,12 @@ def _as_kept(workspace: Workspace, seen: ObservationRow, rows: Iterable[int]) ->
     return {} if kept is None else {row: kept[row] for row in rows if row < len(kept)}
 
 
-def _returned(
-    workspace: Workspace, novelty: Novelty, members: list[Sighting]
-) -> tuple[datetime, list[Sighting]]:
-    """Return since when a novelty's cost counts, and what was seen of it since it was closed.
+def _course(
+    workspace: Workspace, novelty: Novelty, members: Sequence[Sighting]
+) -> tuple[datetime, datetime | None]:
+    """Return since when a novelty's cost counts, and up to when nothing seen brings it back.
 
-    What was seen before another one was merged into it does not count: see `NoveltyDesk.merge`.
+    That is when it was closed, or when another one was merged into it: see `NoveltyDesk.merge`.
     """
     audit = workspace.catalogue.audit
     merged = [r for r in audit.list(action=MERGED) if r.detail["into"] == novelty.id]
@@ -174,6 +175,4 @@ def _returned(
         elif move.action == f"novelty.{NoveltyState.REGRESSED}":
             again = [s.at for s in members if closed is not None and closed < s.at <= move.at]
             since = min(again, default=move.at)
-    if novelty.state is not NoveltyState.CLOSED or closed is None:
-        return since, []
-    return since, [s for s in members if s.at > closed]
+    return since, closed

@@ -1,7 +1,7 @@
 """What the desk keeps of one novelty, and how it grows by sightings or by another novelty."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -24,18 +24,29 @@ class File:
         since: When its cost began to count: when it was first seen, or came back.
         keys: Of all its instances.
         members: The latest 300 of them, oldest first.
-        returned: Those seen since it was closed.
+        closed: What was seen up to then does not bring it back; None before it was closed.
+        returned: Instances seen since.
     """
 
     novelty: Novelty
     since: datetime
     keys: set[Key]
     members: deque[Sighting] = field(default_factory=_latest)
+    closed: datetime | None = None
     returned: list[Sighting] = field(default_factory=list)
 
     def hold(self, members: Sequence[Sighting]) -> None:
         """Have these members, oldest first, instead of those it had; all stay counted."""
         self.members = _latest(members)
+
+    def close(self, at: datetime) -> None:
+        """Let nothing that was seen up to a time bring the novelty back."""
+        self.closed = at
+        self.returned.clear()
+
+    def since_closed(self, sightings: Iterable[Sighting]) -> list[Sighting]:
+        """Return those of the sightings that speak for the novelty's return."""
+        return [s for s in sightings if self.closed is None or s.at > self.closed]
 
     def join(self, sightings: Sequence[Sighting], returns: int) -> bool:
         """Add sightings to the novelty and say whether it came back by them.
@@ -56,7 +67,7 @@ class File:
         )
         if old.state is not NoveltyState.CLOSED:
             return False
-        self.returned.extend(sightings)
+        self.returned.extend(self.since_closed(sightings))
         if len({s.observation for s in self.returned}) < returns:
             return False
         self.since = min(s.at for s in self.returned)
@@ -65,15 +76,11 @@ class File:
         return True
 
     def take_in(self, other: "File") -> None:
-        """Take all that another novelty has; it is left without.
-
-        What was seen so far does not bring a closed novelty back.
-        """
+        """Take all that another novelty has; it is left without."""
         one, two = self.novelty, other.novelty
         self.since = min(self.since, other.since)
         self.keys |= other.keys
         self.hold(sorted([*self.members, *other.members], key=lambda s: (s.at, s.key)))
-        self.returned.clear()
         self.novelty = replace(
             one,
             first_seen=min(one.first_seen, two.first_seen),

@@ -63,8 +63,10 @@ class NoveltyDesk:
             pool: Instances of events that belong to none of them, oldest first.
         """
         for one in kept:
-            file = File(one.novelty, utc(one.since), set(one.keys), returned=list(one.returned))
+            file = File(one.novelty, utc(one.since), set(one.keys), closed=one.closed)
             file.hold(one.members)
+            if one.novelty.state is NoveltyState.CLOSED:
+                file.returned = file.since_closed(one.members)
             self._files[one.novelty.id] = file
         self._pool = {s.key: s for s in pool if not self._knows(s.key)}
         if self._pool or any(file.members for file in self._files.values()):
@@ -146,13 +148,16 @@ class NoveltyDesk:
     def move(self, novelty: str, state: NoveltyState) -> Novelty:
         """Move a novelty on its way, as `MOVES` allows.
 
+        What was seen before it is closed does not bring it back.
+
         Raises:
             Conflict: The way does not lead there.
             NotFound: The desk has no such novelty.
         """
         file = self._file(novelty)
         file.novelty = moved(file.novelty, state)
-        file.returned.clear()
+        if state is NoveltyState.CLOSED:
+            file.close(self._latest(file))
         return self.novelty(novelty)
 
     def name(self, novelty: str, name: str, kind: int | None = None) -> Novelty:
@@ -179,6 +184,8 @@ class NoveltyDesk:
         self.move(other, NoveltyState.DISMISSED)
         self._joined.setdefault(novelty, []).extend(sorted(gone.keys))
         kept.take_in(gone)
+        if kept.novelty.state is NoveltyState.CLOSED:
+            kept.close(self._latest(kept))
         self._look_again()
         return self.novelty(novelty), self.novelty(other)
 
@@ -211,6 +218,10 @@ class NoveltyDesk:
         if novelty not in self._files:
             raise NotFound(f"novelty {novelty} is not known; `janus novelties` lists them")
         return self._files[novelty]
+
+    def _latest(self, file: File) -> datetime:
+        """Return when the last was seen of a novelty and of all that may yet join it."""
+        return max([file.novelty.last_seen, *(s.at for s in self._pool.values())])
 
     def _cost(self, novelty: str) -> Cost:
         mine, others = self.attempts(novelty)

@@ -49,11 +49,11 @@ class Kept:
         since: When its cost began to count: when it was first seen, or came back.
         keys: Observation and row of all its instances.
         members: The latest of them, oldest first, as the model that runs now sees them.
-        returned: Those seen since it was closed.
+        closed: When it was closed, or last took in another one since; None before it was.
     """
 
     novelty: Novelty
     since: datetime
     keys: Iterable[Key]
     members: Sequence[Sighting]
-    returned: Sequence[Sighting] = ()
+    closed: datetime | None = None
