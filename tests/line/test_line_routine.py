@@ -4,9 +4,11 @@ from line_scenes import CELLS, START, Person, Shift, as_seen, draw
 
 from januscl.core import (
     Answer,
+    Conflict,
     Event,
     EventKind,
     Frame,
+    Label,
     NoveltyState,
     Observation,
     Outcome,
@@ -192,6 +194,22 @@ def test_a_frame_is_asked_for_once_and_a_refused_model_leaves_the_campaign_open(
     assert len(second) == 12
     assert not first & second
     assert len(shift.catalogue.campaigns.list(record.id)) == 2
+    shift.close()
+
+
+def test_a_campaign_whose_tasks_all_wait_for_a_person_is_not_ready_for_more(tmp_path, untrained):
+    shift = Shift(tmp_path / "w", untrained, Person(), routine=EVERY)
+    shift.person.annotate = lambda tasks: []
+    shift.works_on(EVERY, every_other)
+    (record,) = shift.line.ready()
+    with pytest.raises(Conflict, match="its tasks wait"):
+        shift.line.learn(record)
+    shift.works_on(2 * EVERY, every_other)
+    assert shift.line.ready() == []
+    late = shift.catalogue.label_tasks.pending(record.id)
+    truth = shift.person.truth
+    shift.line.answer([Label(t.observation, truth[t.observation], "late", START) for t in late])
+    assert [n.id for n in shift.line.ready()] == [record.id]
     shift.close()
 
 

@@ -108,7 +108,8 @@ class RoutineLedger:
         if answered or campaign is None or self._novelties.hungry():
             return answered
         due = self._desk.seen >= self._policy.routine_every or self._last >= campaign.expires
-        return self.collecting() if due and 2 * self.waiting() >= campaign.quota else []
+        room = min(self.waiting(), self.left(campaign.novelty))
+        return self.collecting() if due and 2 * room >= campaign.quota else []
 
     def waiting(self) -> int:
         """Return how many frames could be labelled now; 0 while none could teach or judge."""
