@@ -141,8 +141,7 @@ class Replay:
         for number, frame in enumerate(stream):
             self._show(number, len(stream), "watching")
             self._arrive(frame)
-            for novelty in self.line.ready():
-                self._learn(novelty, number)
+            self._learn_ready(number)
         for novelty in ledger.collecting():
             if min(ledger.waiting(novelty.id), ledger.left(novelty.id)) >= WARM_UP:
                 self._learn(novelty, len(stream))
@@ -203,18 +202,26 @@ class Replay:
         self._truth[observation] = frame
         self.line.observer.settle(observation)
 
-    def _learn(self, novelty: Novelty, number: int) -> None:
-        """Run a cycle, with the steps that the time left allows."""
+    def _learn_ready(self, number: int) -> None:
+        """Learn what is ready, one after another: a cycle may show that the next is the same."""
+        while ready := self.line.ready():
+            if not self._learn(ready[0], number):
+                return
+
+    def _learn(self, novelty: Novelty, number: int) -> bool:
+        """Run a cycle, with the steps that the time left allows; say whether it made a model."""
         total = len(self.photographs.stream)
         steps = self._steps(novelty, total - number)
         if not steps:
-            return
+            return False
         self._show(number, total, f"learning {novelty.name}, {steps} steps")
-        self.budget.models += 1
         try:
             self.cycles.append(self.line.learn(novelty, steps))
         except Conflict as conflict:
             self.workspace.catalogue.rejects.add(novelty.name, str(conflict))
+            return False
+        self.budget.models += 1
+        return True
 
     def _steps(self, novelty: Novelty, coming: int) -> int:
         """Return the steps of a cycle's training; 0 where a routine one finds no time left.
