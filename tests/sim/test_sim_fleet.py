@@ -162,7 +162,7 @@ def test_an_unknown_robot_is_not_found(fleet):
         ("2026-05-04T06:00:00Z", "2026-05-04T06:00:00", "start"),
         ("ticks: 20", f"ticks: {'9' * 5000}", "YAML"),
         ("ticks: 20", "ticks: true", "ticks"),
-        ("box: 3", f"box: {'9' * 400}", "mix: expected weights of 0 or more, found 9999"),
+        ("box: 3", f"box: {'9' * 400}", "mix: expected weights in 0..1e9, found 9999"),
         ("box: 3", "box: .nan", "mix"),
         ("severity: 0.6", "severity: .nan", "severity"),
         ("seconds_per_tick: 60", "seconds_per_tick: .inf", "seconds_per_tick"),

@@ -1,5 +1,6 @@
 """A day as a script: which cells there are, what arrives where and when, what breaks."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -127,7 +128,7 @@ def day_from_text(text: str, thing: str = "day") -> Day:
         raise top.wrong("mix", "kind names with weights", mix)
     for weight in mix.values():
         if not _is_number(weight, 0, 1e9):
-            raise top.wrong("mix", "weights of 0 or more", weight)
+            raise top.wrong("mix", "weights in 0..1e9", weight)
     check_mix({str(kind): float(weight) for kind, weight in mix.items()}, f"{thing}: mix")
     cells = tuple(_cell(row, lines, site) for row in top.rows("cells"))
     _check_cells(cells, thing)
@@ -152,8 +153,8 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for name in names:
-            if names.count(name) > 1:
+        for name, times in Counter(names).items():
+            if times > 1:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the field {name!r} twice", node.start_mark
                 )

@@ -26,7 +26,7 @@ class Settings:
             ``bfloat16`` where the processor has it.
 
     Raises:
-        InvalidInput: A number is out of range.
+        InvalidInput: A number is out of range, or there is no such precision.
     """
 
     steps: int = 100
@@ -50,7 +50,6 @@ class Settings:
                 f"{self.lr} and {self.weight_decay}",
                 "1e-3 and 1e-4 are good starts.",
             )
-
         if self.precision not in PRECISIONS:
             raise InvalidInput(
                 "precision", f"one of {', '.join(PRECISIONS)}", repr(self.precision), "Try auto."
