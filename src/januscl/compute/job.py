@@ -11,10 +11,27 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from januscl.compute.progress import listening
+from januscl.compute.progress import Progress, listening
 from januscl.compute.work import resolve
 from januscl.core.files import write_atomically
 from januscl.core.wire import canonical
+
+
+def perform(work: dict[str, Any], tell: Progress) -> bytes:
+    """Call the function that the work names, and return its result or error as JSON.
+
+    Args:
+        work: What `januscl.compute.work.check_work` returned, read.
+        tell: Called with the fields of each `report_progress`.
+    """
+    try:
+        with listening(tell):
+            value = resolve(work["function"])(**work["arguments"])
+        return canonical({"result": value})
+    except Exception as error:
+        # What went wrong in detail goes to the log, whose end the waiting side shows.
+        sys.excepthook(type(error), error, error.__traceback__)
+        return canonical({"error": f"{type(error).__name__}: {error}"})
 
 
 def run(folder: Path) -> bool:
@@ -26,18 +43,9 @@ def run(folder: Path) -> bool:
             # One write for each line: a reader never sees half of one for long.
             lines.write(canonical(fields) + b"\n")
 
-        try:
-            with listening(tell):
-                value = resolve(work["function"])(**work["arguments"])
-            result = canonical({"result": value})
-        except Exception as error:
-            # What went wrong in detail goes to the log, whose end the waiting side shows.
-            sys.excepthook(type(error), error, error.__traceback__)
-            message = f"{type(error).__name__}: {error}"
-            write_atomically(folder / "result.json", canonical({"error": message}))
-            return False
-    write_atomically(folder / "result.json", result)
-    return True
+        outcome = perform(work, tell)
+    write_atomically(folder / "result.json", outcome)
+    return "error" not in json.loads(outcome)
 
 
 def main() -> int:
