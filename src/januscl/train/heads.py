@@ -53,10 +53,13 @@ class KindPredictor(nn.Module):
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits ``(N, 1 + K)`` and the shared deltas once a class, ``(N, 4 (1 + K))``."""
-        kinds = F.log_softmax(self.kinds(features).float(), dim=1)
-        objects = self.objectness(features).float()
-        logits = torch.cat((torch.zeros_like(objects), objects + kinds), dim=1)
-        return logits, self.deltas(features).float().repeat(1, logits.shape[1])
+        # Whole precision: in ``bfloat16`` many boxes would have one and the same score.
+        with torch.autocast("cpu", enabled=False):
+            features = features.float()
+            kinds = F.log_softmax(self.kinds(features), dim=1)
+            objects = self.objectness(features)
+            logits = torch.cat((torch.zeros_like(objects), objects + kinds), dim=1)
+            return logits, self.deltas(features).repeat(1, logits.shape[1])
 
     def grow(self, added: int) -> None:
         """Add rows for new kinds, whose probability stays near 0 until they are taught."""

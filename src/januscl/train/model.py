@@ -16,6 +16,7 @@ from januscl.train.appearance import appearance
 from januscl.train.network import CompactMaskRCNN, Detections
 from januscl.train.paste import paste
 from januscl.train.prepare import check_image, fitted_size, to_input
+from januscl.train.processor import limited_threads
 from januscl.train.strategies import interpolate
 from januscl.train.weights import fill, read_tensors, write_tensors
 
@@ -157,6 +158,8 @@ class CompactModel:
     ) -> list[Instances]:
         """Return what it sees in each image, at the image's own size.
 
+        It works on one thread: at these sizes more are no faster, and a robot needs them elsewhere.
+
         Args:
             images: Each ``(H, W, 3) uint8`` RGB, of any size.
             floor: Lowest score to report; doubtful instances are reported on purpose.
@@ -170,15 +173,21 @@ class CompactModel:
             check_image(image, f"image {index}")
         seen: list[Instances] = []
         self.network.eval()
-        for start in range(0, len(images), batch):
-            part = images[start : start + batch]
-            x = to_input(part, self.input_px).contiguous(memory_format=torch.channels_last)
-            found, features = self.network.detect(x, floor, limit)
-            first = self.network.first_features(x).numpy()
-            for index, (image, detections) in enumerate(zip(part, found, strict=True)):
-                finest = features["0"][index]
-                seen.append(self._instances(image.shape[:2], detections, finest, first[index]))
+        with limited_threads(1):
+            for start in range(0, len(images), batch):
+                seen += self._seen(images[start : start + batch], floor, limit)
         return seen
+
+    def _seen(self, images: Sequence[Image], floor: float, limit: int) -> list[Instances]:
+        x = to_input(images, self.input_px).contiguous(memory_format=torch.channels_last)
+        found, features = self.network.detect(x, floor, limit)
+        first = self.network.first_features(x).numpy()
+        return [
+            self._instances(image.shape[:2], detections, finest, early)
+            for image, detections, finest, early in zip(
+                images, found, features["0"], first, strict=True
+            )
+        ]
 
     def describe(self, image: Image, masks: Sequence[Rle]) -> NDArray[np.float32]:
         """Return the embeddings ``(N, D)`` of regions, in the space of `predict`'s.
@@ -229,9 +238,11 @@ class CompactModel:
 
 def _frame_embedding(features: Tensor, inner: tuple[int, int]) -> NDArray[np.float32]:
     """Mean and spread of each channel over the picture's own part of a level ``(C, h, w)``."""
-    part = features[:, : inner[0], : inner[1]].reshape(features.shape[0], -1)
-    spread = part.std(dim=1, correction=0)
-    return torch.cat((part.mean(dim=1), spread)).numpy().astype(np.float32)
+    part = features[:, : inner[0], : inner[1]].float().flatten(1)
+    mean = part.mean(dim=1)
+    # Not `Tensor.std`, which takes as long as a tenth of the network.
+    spread = (part - mean[:, None]).square().mean(dim=1).sqrt()
+    return torch.cat((mean, spread)).numpy()
 
 
 def _check_input_px(value: object, thing: str) -> None:

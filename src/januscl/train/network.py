@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torchvision.models.detection.image_list import ImageList
 
 from januscl.train.heads import CHANNELS, make_roi_heads, make_rpn
+from januscl.train.processor import precise
 
 Targets = list[dict[str, Tensor]]
 Best = tuple[Tensor, Tensor, Tensor]
@@ -122,12 +123,12 @@ class CompactMaskRCNN(nn.Module):
             overlap: Box IoU from which the weaker of two instances goes.
         """
         sizes = [tuple(images.shape[-2:])] * len(images)
-        features = self.backbone(images)
-        proposals, _ = self.rpn(ImageList(images, sizes), features)
         heads = self.roi_heads
-        logits, deltas = heads.box_predictor(
-            heads.box_head(heads.box_roi_pool(features, proposals, sizes))
-        )
+        with precise("auto"):
+            features = self.backbone(images)
+            proposals, _ = self.rpn(ImageList(images, sizes), features)
+            pooled = heads.box_head(heads.box_roi_pool(features, proposals, sizes))
+            logits, deltas = heads.box_predictor(pooled)
         boxes = heads.box_coder.decode(deltas[:, :4], proposals)[:, 0]
         boxes = torchvision.ops.clip_boxes_to_image(boxes, sizes[0])
         scores = torch.sigmoid(torch.logsumexp(logits[:, 1:], dim=1))
@@ -145,8 +146,9 @@ class CompactMaskRCNN(nn.Module):
         self, features: dict[str, Tensor], kept: list[Best], sizes: Any
     ) -> list[Detections]:
         heads, boxes, counts = self.roi_heads, [k[0] for k in kept], [len(k[0]) for k in kept]
-        pooled = heads.mask_head(heads.mask_roi_pool(features, boxes, sizes))
-        masks = heads.mask_predictor(pooled)[:, 0].sigmoid()
+        with precise("auto"):
+            pooled = heads.mask_head(heads.mask_roi_pool(features, boxes, sizes))
+            masks = heads.mask_predictor(pooled)[:, 0].sigmoid()
         rows = zip(kept, torch.split(masks, counts), strict=True)
         return [Detections(*best, mask) for best, mask in rows]
 
