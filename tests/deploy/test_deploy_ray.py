@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from januscl.cli.main import app
+
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 # The fields of KubeRay 1.6's resources, ray.io/v1 (its API reference).
@@ -84,15 +86,9 @@ def test_a_ray_job_runs_a_command_that_there_is_and_takes_its_cluster_along():
     assert spec["shutdownAfterJobFinishes"]
     program, command, *words = spec["entrypoint"].split()
     assert (program, command) == ("janus", "train")
-    parser = pytest.importorskip("typer").main.get_command(app())
+    parser = pytest.importorskip("typer").main.get_command(app)
     known = {name for option in parser.commands["train"].params for name in option.opts}
     assert {word for word in words if word.startswith("--")} <= known
-
-
-def app():
-    from januscl.cli.main import app
-
-    return app
 
 
 def test_ray_accepts_the_file_of_ray_up():
