@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def went_once(folder, decks=2):
         assert len(catalogue.verdicts.list()) == 1
         (novelty,) = [n for n in catalogue.novelties.list() if n.name == "triangle"]
         assert novelty.state is NoveltyState.CLOSED
-        assert len(catalogue.label_tasks.asked(novelty=novelty.id)) == 12
+        assert 8 <= len(catalogue.label_tasks.asked(novelty=novelty.id)) <= 12
         champion = catalogue.models.get(catalogue.aliases.get("champion"))
         assert champion.deck == catalogue.decks.list()[-1].id
 
@@ -96,7 +97,10 @@ class Robots:
             self._count += 1
             model, now = runs[cell.robot], datetime.now(UTC)
             pile = draw(30_000 + self._count, (3, 2, 1, 2) if self._count % 2 else (1, 2, 1, 2))
-            seen = as_seen(pile.truth, self._count)
+            # A model that can pick what is new takes it for a box, and sees nothing strange.
+            labels = np.where(pile.truth.labels == 3, 1, pile.truth.labels)
+            look = replace(pile.truth, labels=labels) if model in good else pile.truth
+            seen = as_seen(look, self._count)
             picture, packed = encode_png(pile.image), io.BytesIO()
             np.savez(packed, instances=seen.embeddings)
             blobs = {hashlib.sha256(d).hexdigest(): d for d in (picture, packed.getvalue())}

@@ -22,6 +22,7 @@ from januscl.cli import (
     service,
     train,
     versions,
+    worker,
 )
 from januscl.cli.output import console, errors, print_json
 from januscl.core import JanusError
@@ -50,6 +51,7 @@ app.command("restore")(keeping.restore)
 app.command("fsck")(keeping.fsck)
 app.command("serve")(service.serve)
 app.command("config")(service.config)
+app.command("worker")(worker.worker)
 app.add_typer(service.tokens, name="token", help="Make, list and revoke tokens of the service.")
 app.add_typer(decks.app, name="deck", help="Show and compare training decks.")
 app.add_typer(release.app, name="release", help="Show releases and their stages.")

@@ -1,12 +1,13 @@
 """The novelties as their workflows keep them: what a process that died had begun goes on."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from januscl.core import Novelty, NoveltyState, Observation
+from januscl.core import Event, Novelty, NoveltyState, Observation
 from januscl.line.novelties import NoveltyLedger
 from januscl.triage import Sighting
 
@@ -16,9 +17,14 @@ class LastingLedger(NoveltyLedger):
 
     After a restart a novelty stays where its workflow left it, and a move that was made before is
     not made again. Only frames whose pixels are here are asked labels of.
+
+    Attributes:
+        former: Ids of the champions before the present one. Robots that have not checked in yet
+            run them, and what such a model does not know is no news; its picks count.
     """
 
     _restoring = False
+    former: frozenset[str] = frozenset()
 
     @property
     def knows(self) -> bool:
@@ -41,6 +47,13 @@ class LastingLedger(NoveltyLedger):
         if self._restoring or kept.state is state:
             return kept
         return super().move(novelty, state, at, champion)
+
+    def take(self, observation: Observation, event: Event | None) -> None:
+        """Take an observation with its outcome; see `NoveltyLedger.take`."""
+        if observation.model in self.former:
+            blind = replace(observation.instances, embeddings=None)
+            observation = replace(observation, instances=blind)
+        super().take(observation, event)
 
     def ready(self) -> list[Novelty]:
         """Return the novelties whose campaign has its frames, pixels included."""

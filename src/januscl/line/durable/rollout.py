@@ -28,6 +28,8 @@ from januscl.store import Transaction
 
 _UNDER_WAY = (Stage.STATION, Stage.BETA, Stage.FLEET)
 _BEGINS = ("release.opened", f"release.{Answer.PASS}")
+_LEAST = 40
+"""Picks that the guardrail asks of each side before it lets a model pass."""
 _BEFORE = timedelta(days=7)
 """For so long before a release the station's picks on the champion are its control."""
 
@@ -124,7 +126,7 @@ class Rollout:
             return None
         control = self._control(release, cells, tries, since)
         margin = self._policy.margin * (2 if at_station else 1)
-        answer, reasons = guardrail(challenger, control, margin=margin)
+        answer, reasons = guardrail(challenger, control, margin=margin, min_picks=_LEAST)
         report = StageReport(
             release.stage, answer, tuple(reasons),
             challenger.picks, challenger.failed, control.picks, control.failed,
@@ -136,13 +138,13 @@ class Rollout:
     ) -> Tally:
         """Count the picks on the champion that the challenger's are compared with.
 
-        At the station those of the station itself, before, if it made as many as a look takes;
+        At the station those of the station itself, before, if it made enough for an answer;
         its piles are like no other's. Else those of the lines that run the champion meanwhile, and
         where none does any more, all since the release was opened.
         """
         if release.stage is Stage.STATION:
             own = self._tally(tries, release.champion, release.opened - _BEFORE)
-            if own.picks >= self._policy.station_picks:
+            if own.picks >= max(self._policy.station_picks, _LEAST):
                 return own
         beside = set(controls(release, cells))
         working = [cell for cell in cells if not cell.station]
