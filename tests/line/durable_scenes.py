@@ -90,8 +90,11 @@ class Robots:
         self._standing = Standing(workspace.catalogue, CELLS)
         self.truth = {}
 
-    def pick(self, cells, good=()):
-        """Let robots look and pick once: of a new kind, which only the models in good can."""
+    def pick(self, cells, good=(), bad=()):
+        """Let robots look and pick once.
+
+        Only the models in good can pick the new kind; those in bad can pick nothing at work.
+        """
         runs = self._standing.runs()
         for cell in cells:
             self._count += 1
@@ -112,8 +115,9 @@ class Robots:
             )
             message = encode_batch([record_to_json(record)], blobs)
             assert take_batch(self._workspace, cell.robot, message, 10).accepted == (id,)
-            bad = pile.truth.labels[0] == 3 and model not in good
-            outcome = Outcome.MISSED if bad else Outcome.PICKED
+            fails = pile.truth.labels[0] == 3 and model not in good
+            fails = fails or (model in bad and not cell.station)
+            outcome = Outcome.MISSED if fails else Outcome.PICKED
             pick = Pick(0, (16.0, 16.0), outcome, now + timedelta(seconds=1))
             told = {"outcomes": [{"observation": id, "pick": pick_to_json(pick)}]}
             take_outcomes(self._workspace, cell.robot, told, 10)
