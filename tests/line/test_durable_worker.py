@@ -10,6 +10,7 @@ from line_scenes import ALL, CELLS
 
 from januscl.core import NoveltyState, Stage
 from januscl.line.shelf import Shelf
+from januscl.release import shows_harm, who_runs
 from januscl.store import Workspace
 from januscl.train import CompactModel
 
@@ -65,6 +66,31 @@ def test_what_robots_send_becomes_a_model_that_the_whole_fleet_runs(site):
     stages = [report.stage for report in release.reports]
     assert list(dict.fromkeys(stages)) == [Stage.STATION, Stage.BETA, Stage.FLEET]
     assert all(report.challenger_picks >= 10 for report in release.reports)
+
+
+def test_harm_on_a_beta_line_sends_every_robot_back_to_the_champion(site):
+    folder, workspace, robots = site
+    champion = workspace.catalogue.aliases.get("champion")
+    for _ in range(20):
+        robots.pick(WORKING)
+    worker = process("durable_shift.py", folder, "one")
+    deadline = time.monotonic() + 70
+    gave_up = f"novelty.{NoveltyState.COLLECTING}"
+    try:
+        while len(workspace.catalogue.audit.list(action=gave_up)) < 2:
+            assert time.monotonic() < deadline, "it took too long"
+            robots.pick(CELLS, good={robots.challenger()}, bad={robots.challenger()})
+            time.sleep(0.02)
+    finally:
+        worker.terminate()
+        worker.wait(30)
+    release = workspace.catalogue.releases.list()[0]
+    assert (release.stage, release.reports[-1].stage) == (Stage.ROLLED_BACK, Stage.BETA)
+    assert shows_harm(release.reports[-1].reasons)
+    assert set(who_runs(release, CELLS).values()) == {champion}
+    assert workspace.catalogue.aliases.get("champion") == champion
+    (novelty,) = workspace.catalogue.novelties.list()
+    assert novelty.state is not NoveltyState.CLOSED, "it is still to be learned"
 
 
 def test_another_worker_goes_on_where_a_killed_one_was(site):
