@@ -15,7 +15,7 @@ from januscl.core import (
     mask_iou,
     masks_of,
 )
-from januscl.core.masks import counts_from_text, counts_to_text
+from januscl.core.masks import counts_from_text, counts_from_texts, counts_to_text
 
 any_mask = arrays(np.bool_, st.tuples(st.integers(1, 40), st.integers(1, 40)))
 
@@ -92,3 +92,19 @@ def test_a_mask_larger_than_any_picture_is_refused_before_memory_is_taken():
 def test_damaged_text_is_refused(text):
     with pytest.raises(InvalidInput):
         counts_from_text(text)
+
+
+@given(st.lists(st.lists(st.integers(0, 70_000_000), max_size=30), max_size=6), st.data())
+def test_several_texts_at_once_are_read_as_one_by_one(runs, data):
+    texts = [counts_to_text(np.asarray(counts, np.int64)) for counts in runs]
+    if texts and data.draw(st.booleans()):
+        place = data.draw(st.integers(0, len(texts) - 1))
+        texts[place] += data.draw(st.text(max_size=3))
+
+    def read(read_all):
+        try:
+            return [counts.tolist() for counts in read_all(texts)]
+        except InvalidInput as error:
+            return str(error)
+
+    assert read(counts_from_texts) == read(lambda all: [counts_from_text(text) for text in all])

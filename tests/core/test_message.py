@@ -97,7 +97,9 @@ def test_a_record_with_a_wrong_field_is_refused_by_its_name(field, value, told):
     ("field", "value"),
     [
         ("instance", -1), ("instance", True), ("point", [1.0]), ("point", [float("nan"), 1]),
-        ("outcome", "lost"), ("outcome", None), ("at", None),
+        ("outcome", "lost"), ("outcome", None), ("outcome", []), ("outcome", {}), ("at", None),
+        ("point", [10**400, 1]), ("at", "0001-01-01T00:00:00+14:00"),
+        ("at", "9999-12-31T23:59:59-12:00"),
     ],
 )  # fmt: skip
 def test_a_pick_with_a_wrong_field_is_refused_by_its_name(field, value):

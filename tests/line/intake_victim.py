@@ -3,10 +3,13 @@
 import os
 import signal
 import sys
+import time
+from datetime import timedelta
 from functools import partial
+from threading import Thread
 
 from januscl.line import draining, intake
-from januscl.store import Workspace
+from januscl.store import Workspace, log, tend
 
 
 def die(*_args, **_kwargs):
@@ -27,16 +30,33 @@ def killed_after(calls, function):
 
 def main(folder, point, calls):
     with Workspace.open(folder) as workspace:
-        if point == "blobs":
-            workspace.blobs.put = killed_after(calls, workspace.blobs.put)
+        if point == "logged":
+            workspace.log.append = killed_after(calls, workspace.log.append)
+        elif point == "parcels":
+            # Between the two parts of the log.
+            log.Bulk.append = killed_after(calls, log.Bulk.append)
         elif point == "steps":
             # Inside the transaction, between two writes.
-            add = draining._add
-            draining._add = killed_after(calls, add)
+            draining.load = partial(_killed_between_steps, draining.load, calls)
         elif point == "committed":
             workspace.catalogue.transaction = partial(_committed, workspace.catalogue.transaction)
-        intake.drain(workspace, 2)
-        intake.drain(workspace, 100)
+        elif point == "random":
+            Thread(target=_die_soon, args=[calls / 1000], daemon=True).start()
+        for limit in range(1, 100):
+            intake.drain(workspace, limit)
+            if point == "random":
+                tend(workspace, older_than=timedelta(0))
+
+
+def _killed_between_steps(load, calls, *args):
+    found = load(*args)
+    found.steps[:] = [killed_after(calls - n, step) for n, step in enumerate(found.steps)]
+    return found
+
+
+def _die_soon(seconds):
+    time.sleep(seconds)
+    die()
 
 
 class _committed:  # noqa: N801

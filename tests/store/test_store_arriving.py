@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -169,4 +171,43 @@ def test_the_last_check_in_of_each_robot_is_kept(catalogue, noon):
         "robot-1",
         None,
         "no model\N{REPLACEMENT CHARACTER}",
+    )
+
+
+def test_the_inbox_tells_how_many_of_some_messages_it_still_holds(catalogue):
+    ids = [catalogue.inbox.put("robot-1", "batch", b"x") for _ in range(3)]
+    catalogue.inbox.drop(ids[:1])
+    assert catalogue.inbox.holds(ids) == 2
+    assert catalogue.inbox.holds([]) == 0
+
+
+def test_messages_that_come_at_the_same_time_share_a_commit_and_none_spoils_another(
+    catalogue, monkeypatch
+):
+    first, go, commits = threading.Event(), threading.Event(), []
+    keep_all = catalogue.inbox._together._keep
+
+    def keep(messages):
+        commits.append(len(messages))
+        if not first.is_set():
+            first.set()
+            assert go.wait(10)
+        return keep_all(messages)
+
+    monkeypatch.setattr(catalogue.inbox._together, "_keep", keep)
+    sent = [b"%d" % number for number in range(8)]
+    with ThreadPoolExecutor(10) as pool:
+        kept = [pool.submit(catalogue.inbox.put, "robot-1", "batch", sent[0])]
+        assert first.wait(10)
+        kept += [pool.submit(catalogue.inbox.put, "robot-1", "batch", data) for data in sent[1:]]
+        wrong = pool.submit(catalogue.inbox.put, "", "batch", b"nobody's")
+        while len(catalogue.inbox._together._waiting) < 8:
+            time.sleep(0.01)
+        go.set()
+        ids = [one.result() for one in kept]
+        with pytest.raises(InvalidInput, match="name"):
+            wrong.result()
+    assert commits[:2] == [1, 8], "those that came meanwhile are kept at once, if all can be"
+    assert {row.id: row.message for row in catalogue.inbox.take(20)} == dict(
+        zip(ids, sent, strict=True)
     )

@@ -144,8 +144,8 @@ def test_a_backup_of_a_newer_program_is_refused(tmp_path):
     with Workspace.open(tmp_path / "site") as workspace:
         backup(workspace, tmp_path / "saved")
     mark = tmp_path / "saved" / "janus-backup.json"
-    mark.write_text(json.dumps({**json.loads(mark.read_bytes()), "format": 2}))
-    with pytest.raises(Conflict, match="format 2"):
+    mark.write_text(json.dumps({**json.loads(mark.read_bytes()), "format": 3}))
+    with pytest.raises(Conflict, match="format 3"):
         restore(tmp_path / "saved", tmp_path / "again")
 
 

@@ -43,10 +43,12 @@ def make(place, revision, statements):
 
 def test_every_revision_but_the_newest_is_tried_here():
     revisions = {found.revision for found in ScriptDirectory.from_config(script()).walk_revisions()}
-    assert revisions == {"0001", "0002", history.HEAD}
+    assert revisions == {"0001", "0002", "0003", history.HEAD}
 
 
-@pytest.mark.parametrize(("revision", "held"), [("0001", FIRST), ("0002", SECOND)])
+@pytest.mark.parametrize(
+    ("revision", "held"), [("0001", FIRST), ("0002", SECOND), ("0003", SECOND)]
+)
 def test_a_catalogue_of_an_earlier_form_is_brought_forward_with_what_it_holds(
     empty_place, revision, held
 ):

@@ -168,3 +168,24 @@ def test_a_camera_belongs_to_one_robot(catalogue):
     assert catalogue.cells.list() == [Cell("robot-1", "cam-1", "line-2", "site", station=True)]
     with pytest.raises(Conflict, match="camera"):
         catalogue.cells.put(Cell("robot-2", "cam-1", "line-1", "site"))
+
+
+def test_many_observations_at_once_are_kept_as_one_by_one(catalogue, observe, noon):
+    observations = catalogue.observations
+    observations.add(observe("o-0"))
+    observations.report("o-1", Pick(5, None, Outcome.MISSED, noon))
+    observations.report("o-2", Pick(1, None, Outcome.PICKED, noon))
+    made = [observations.prepared(observe(f"o-{n}", n), "ab" * 32, None) for n in range(4)]
+    with catalogue.transaction() as tx:
+        assert tx.observations.add_new(made) == 3
+        assert tx.observations.add_new(made) == 0
+    assert observations.get("o-0").image is None, "what was there is left as it was"
+    assert observations.get("o-1").pick is None, "it has no such instance"
+    assert len(catalogue.rejects.list()) == 1
+    assert observations.get("o-2").pick.outcome is Outcome.PICKED
+    known = observations.known(["o-3", "o-9"])
+    assert {id: (found.camera, found.image) for id, found in known.items()} == {
+        "o-3": ("cam-1", "ab" * 32)
+    }
+    observations.forget_bytes(["o-3"])
+    assert observations.get("o-3").image is None

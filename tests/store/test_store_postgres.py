@@ -6,8 +6,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from januscl.core import Conflict
-from januscl.store import Catalogue, Unreachable, Workspace
+from januscl.core import Conflict, Unreachable
+from januscl.store import Catalogue, Workspace
 
 
 @pytest.fixture

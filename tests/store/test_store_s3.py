@@ -7,9 +7,9 @@ from hashlib import sha256
 
 import pytest
 
-from januscl.core import IntegrityError, InvalidInput, NotFound
+from januscl.core import IntegrityError, InvalidInput, NotFound, Unreachable
 from januscl.core.contracts import check_blobs
-from januscl.store import S3Blobs, Unreachable, Workspace
+from januscl.store import S3Blobs, Workspace
 
 PICTURE = b"a picture of a pile" * 100
 

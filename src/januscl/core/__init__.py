@@ -13,6 +13,7 @@ from januscl.core.errors import (
     MissingDependency,
     NotFound,
     StorageFull,
+    Unreachable,
 )
 from januscl.core.ids import new_id, utc
 from januscl.core.learning import (
@@ -76,12 +77,13 @@ from januscl.core.triage import (
 )
 
 __all__ = [
-    "Answer", "Annotator", "Blobs", "BoolMask", "Campaign", "Cell", "Conflict", "Cost", "Deck",
+    "Annotator", "Answer", "Blobs", "BoolMask", "Campaign", "Cell", "Conflict", "Cost", "Deck",
     "DeckItem", "Depth", "Event", "EventKind", "Executor", "Frame", "HALFWAY_SURE", "IdMap",
     "Image", "Instances", "IntegrityError", "InvalidInput", "JanusError", "JobFailed", "Kind",
     "Label", "LabelTask", "LabelledFrame", "MissingDependency", "ModelVersion", "NotFound",
     "Novelty", "NoveltyState", "Observation", "Outcome", "Pick", "Release", "Rle", "Robot",
     "SegmentationModel", "Signal", "Slice", "SliceScore", "Stage", "StageReport", "StorageFull",
-    "Strategy", "Taxonomy", "Ticket", "UNEXPLAINED", "Verdict", "Watcher", "box_of", "decode_mask",
-    "encode_mask", "id_map_of", "mask_cover", "mask_iou", "masks_of", "new_id", "utc",
+    "Strategy", "Taxonomy", "Ticket", "UNEXPLAINED", "Unreachable", "Verdict", "Watcher",
+    "box_of", "decode_mask", "encode_mask", "id_map_of", "mask_cover", "mask_iou", "masks_of",
+    "new_id", "utc",
 ]  # fmt: skip

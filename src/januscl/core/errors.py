@@ -8,6 +8,7 @@
     ├── Conflict                     the act does not fit the present state of the thing
     ├── IntegrityError               stored bytes are not the bytes that were stored
     ├── StorageFull (OSError)        there is no room left to keep what must be kept
+    ├── Unreachable (ConnectionError)     what is elsewhere does not answer, or refuses who asks
     ├── JobFailed                    heavy work that ran elsewhere ended in an error
     └── MissingDependency (ImportError)   an optional package or system library is not installed
 
@@ -52,6 +53,10 @@ class IntegrityError(JanusError):
 
 class StorageFull(JanusError, OSError):
     """Raised when a write was refused for want of room; nothing of it was acknowledged."""
+
+
+class Unreachable(JanusError, ConnectionError):
+    """Raised when a database, blob store or other server does not answer, or refuses; try again."""
 
 
 class MissingDependency(JanusError, ImportError):

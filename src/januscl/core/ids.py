@@ -31,10 +31,16 @@ def utc(at: datetime, thing: str = "time") -> datetime:
     """Return ``at`` in UTC.
 
     Raises:
-        InvalidInput: ``at`` has no time zone, so nobody can know when it was.
+        InvalidInput: ``at`` has no time zone, so nobody can know when it was, or is so early or
+            late that its time in UTC cannot be written.
     """
     if at.tzinfo is None:
         raise InvalidInput(
             thing, "a time with a time zone", at.isoformat(), "Pass datetime.now(UTC) or similar."
         )
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidInput(
+            thing, "a time in the years 1 to 9999, UTC", at.isoformat(), "Correct it."
+        ) from error

@@ -167,6 +167,42 @@ def counts_from_text(text: str) -> NDArray[np.int64]:
     return np.asarray(counts, dtype=np.int64)
 
 
+def counts_from_texts(texts: Sequence[str]) -> list[NDArray[np.int64]]:
+    """Return what `counts_from_text` does of each text; all at once, several times as fast.
+
+    Raises:
+        InvalidInput: As `counts_from_text` does, for the first text that is damaged.
+    """
+    found = _counts_of_sound(texts)
+    return [counts_from_text(text) for text in texts] if found is None else found
+
+
+def _counts_of_sound(texts: Sequence[str]) -> list[NDArray[np.int64]] | None:
+    """Return the run lengths of texts without any fault; None where there may be one."""
+    joined = "".join(texts)
+    if not joined or not joined.isascii() or not all(texts):
+        return None
+    groups = np.frombuffer(joined.encode(), np.uint8).astype(np.int64) - 48
+    text_ends = np.cumsum([len(text) for text in texts]) - 1
+    if ((groups < 0) | (groups > 63)).any() or (groups[text_ends] > 31).any():
+        return None
+    last = np.flatnonzero(groups < 0x20)  # no group of the same run follows
+    starts = np.concatenate(([0], last[:-1] + 1))
+    lengths = last - starts + 1
+    if lengths.max(initial=0) > 9:
+        return None
+    places = np.arange(groups.size) - np.repeat(starts, lengths)
+    values = np.add.reduceat((groups & 0x1F) << 5 * places, starts)
+    values -= np.where(groups[last] & 0x10, 1 << 5 * lengths, 0)
+    if np.abs(values).max() > 2 * MAX_PIXELS:  # sums of larger ones could wrap around
+        return None
+    found = np.split(values, np.searchsorted(last, text_ends[:-1]) + 1)
+    for counts in found:
+        counts[1::2] = np.cumsum(counts[1::2])
+        counts[2::2] = np.cumsum(counts[2::2])
+    return None if np.abs(values).max() > MAX_PIXELS else found
+
+
 def check_sizes(masks: Sequence[Rle], size: tuple[int, ...], thing: str, fix: str) -> None:
     """Raise `InvalidInput` when a mask of ``thing`` has not these rows and columns."""
     for index, rle in enumerate(masks):

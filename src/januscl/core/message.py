@@ -160,12 +160,10 @@ def pick_from_json(value: Any) -> Pick:
     if row is not None and (type(row) is not int or row < 0):
         raise InvalidInput("pick.instance", "a row or null", repr(row)[:80], "Rows start at 0.")
     if point is not None and not (
-        isinstance(point, list)
-        and len(point) == 2
-        and all(type(n) in (int, float) and math.isfinite(n) for n in point)
+        isinstance(point, list) and len(point) == 2 and all(map(_is_number, point))
     ):
         raise InvalidInput("pick.point", "[x, y] or null", repr(point)[:80], "In pixels.")
-    if outcome not in set(Outcome):
+    if not isinstance(outcome, str) or outcome not in set(Outcome):
         known = ", ".join(Outcome)
         raise InvalidInput("pick.outcome", f"one of {known}", repr(outcome)[:80], "Correct it.")
     at = time_from_json(_text(value, "at"), "pick.at")
@@ -229,6 +227,14 @@ def decode_batch(message: bytes) -> Batch:
 def model_statement(model: str, sha256: str, size: int) -> bytes:
     """Return the bytes that are signed for a model version: its id, digest and length."""
     return canonical({"model": model, "sha256": sha256, "bytes": size})
+
+
+def _is_number(value: Any) -> bool:
+    """Say whether a JSON value is a finite number that a float can hold."""
+    try:
+        return type(value) in (int, float) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _damaged(expected: str, found: str) -> InvalidInput:

@@ -10,10 +10,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from januscl.core.errors import InvalidInput
 from januscl.core.learning import DeckItem
-from januscl.core.masks import MAX_PIXELS, Rle, counts_from_text, counts_to_text
+from januscl.core.masks import (
+    MAX_PIXELS,
+    Rle,
+    counts_from_text,
+    counts_from_texts,
+    counts_to_text,
+)
 from januscl.core.observation import Instances
 from januscl.core.taxonomy import Kind, Taxonomy
 
@@ -37,8 +44,14 @@ def rle_to_json(rle: Rle) -> Json:
     return {"size": [rle.height, rle.width], "counts": counts_to_text(rle.counts)}
 
 
-def rle_from_json(value: Any, thing: str = "mask") -> Rle:
-    """Return the mask of a COCO run-length object, compressed (text) or not (list of runs)."""
+def rle_from_json(value: Any, thing: str = "mask", runs: NDArray[np.int64] | None = None) -> Rle:
+    """Return the mask of a COCO run-length object, compressed (text) or not (list of runs).
+
+    Args:
+        value: The object.
+        thing: What to call it in an error.
+        runs: Of its text, where they were decoded already.
+    """
     size = value.get("size") if isinstance(value, Mapping) else None
     counts = value.get("counts") if isinstance(value, Mapping) else None
     whole = isinstance(size, list) and len(size) == 2 and all(type(n) is int for n in size)
@@ -51,7 +64,7 @@ def rle_from_json(value: Any, thing: str = "mask") -> Rle:
         )
     assert isinstance(size, list)
     if isinstance(counts, str):
-        runs = counts_from_text(counts)
+        runs = counts_from_text(counts) if runs is None else runs
     elif all(type(n) is int and abs(n) <= MAX_PIXELS for n in counts):
         runs = np.asarray(counts, dtype=np.int64)
     else:
@@ -84,7 +97,12 @@ def instances_from_json(value: Any, thing: str = "instances") -> Instances:
             repr(value)[:80],
             "Write it with januscl.core.wire.instances_to_json.",
         )
-    masks = [rle_from_json(m, f"{thing}.masks[{i}]") for i, m in enumerate(value["masks"])]
+    given = value["masks"]
+    found = (mask.get("counts") if isinstance(mask, Mapping) else None for mask in given)
+    texts = [text for text in found if isinstance(text, str)]
+    together = bool(texts) and len(texts) == len(given)
+    runs = counts_from_texts(texts) if together else [None] * len(given)
+    masks = [rle_from_json(mask, f"{thing}.masks[{i}]", runs[i]) for i, mask in enumerate(given)]
     try:
         boxes = np.asarray(value["boxes"], dtype=np.float32).reshape(-1, 4)
         scores = np.asarray(value["scores"], dtype=np.float32).reshape(-1)

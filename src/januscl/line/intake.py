@@ -1,7 +1,7 @@
 """What robots send, taken in: judged at the door, acknowledged once it is safe in the inbox.
 
-`drain` moves the inbox on to the catalogue. A message is kept as it came, under one of the kinds
-below, so that what was acknowledged can be read again by any worker, after any crash.
+`drain` moves the inbox on to the log and the catalogue. A message is kept as it came, under one of
+the kinds below, so that what was acknowledged can be read again by any worker, after any crash.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from januscl.core import InvalidInput, NotFound
+from januscl.core import InvalidInput
 from januscl.core.message import (
     Record,
     check_id,
@@ -179,24 +179,31 @@ def _check_bytes(workspace: Workspace, record: Record, blobs: Mapping[str, bytes
     """Raise `InvalidInput` unless the record's picture and embeddings are at hand and sound."""
     thing = f"observation {record.id}"
     if record.image is not None:
-        data = _bytes(workspace, record.image, blobs, f"picture of {thing}")
+        data = _bytes(workspace, record, record.image, blobs, f"picture of {thing}")
         if data is not None:
             check_header(data, f"picture of {thing}", (record.height, record.width))
     if record.embeddings is not None:
-        data = _bytes(workspace, record.embeddings, blobs, f"embeddings of {thing}")
+        data = _bytes(workspace, record, record.embeddings, blobs, f"embeddings of {thing}")
         if data is not None:
             check_embeddings(data, f"embeddings of {thing}", len(record.instances))
 
 
 def _bytes(
-    workspace: Workspace, digest: str, blobs: Mapping[str, bytes], thing: str
+    workspace: Workspace, record: Record, digest: str, blobs: Mapping[str, bytes], thing: str
 ) -> bytes | None:
     """Return the bytes that came along; None where they are kept already."""
-    if digest not in blobs and not workspace.blobs.has(digest):
+    if digest not in blobs and not _kept(workspace, record.id, digest):
         raise InvalidInput(
             thing, "its bytes in the same batch", "none", "Send them along, or null as its digest."
         )
     return blobs.get(digest)
+
+
+def _kept(workspace: Workspace, id: str, digest: str) -> bool:
+    """Say whether an observation's bytes are in the log, or anybody's in the blob store."""
+    known = workspace.catalogue.observations.known([id]).get(id)
+    logged = known is not None and digest in (known.image, known.embeddings)
+    return logged or workspace.blobs.has(digest)
 
 
 def _keep(
@@ -225,13 +232,12 @@ def _check_number(listed: Sequence[Any], most: int, what: str) -> None:
 
 def _check_owner(workspace: Workspace, id: str, robot: str) -> tuple[int, int] | None:
     """Return the size of an observation's frame, if it is known; it must be the robot's own."""
-    try:
-        row = workspace.catalogue.observations.get(id)
-    except NotFound:
+    known = workspace.catalogue.observations.known([id]).get(id)
+    if known is None:
         return None
-    if row.robot != robot:
+    if known.robot != robot:
         raise Forbidden(f"observation {id} is not one of robot {robot}")
-    return row.height, row.width
+    return known.height, known.width
 
 
 def _named(value: Any, name: str) -> str:

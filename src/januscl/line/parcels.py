@@ -6,17 +6,19 @@ import zipfile
 
 import numpy as np
 from numpy.lib import format as npy
+from PIL import ExifTags
 from PIL import Image as Pillow
 
 from januscl.core import InvalidInput
 from januscl.core.masks import MAX_PIXELS
-from januscl.core.pictures import decode_image
 
 _FORMATS = ("JPEG", "PNG")
 _MOST_BYTES = 64 * 2**20
 _MEMBERS = {"instances.npy": 2, "frame.npy": 1}
 """The arrays of embeddings, and how many dimensions each has."""
 _NPY_HEADER = 4096
+_TURNED = range(5, 9)
+"""The EXIF orientations of pictures whose rows and columns are swapped when shown upright."""
 
 
 def check_header(data: bytes, thing: str, size: tuple[int, int] | None = None) -> None:
@@ -47,15 +49,26 @@ def check_header(data: bytes, thing: str, size: tuple[int, int] | None = None) -
         check_size(found, size, thing)
 
 
-def decoded_size(data: bytes, thing: str) -> tuple[int, int]:
-    """Decode a picture to know that it is whole; return its rows and columns, upright.
+def whole_size(data: bytes, thing: str) -> tuple[int, int]:
+    """Read a picture to its end to know that it is whole; return its rows and columns, upright.
+
+    Of a JPEG every coefficient is read, but pixels are only made an eighth as large.
 
     Raises:
         InvalidInput: It is damaged, too large or of another format.
     """
     check_header(data, thing)
-    height, width = decode_image(data, thing).shape[:2]
-    return height, width
+    try:
+        with Pillow.open(io.BytesIO(data), formats=_FORMATS) as picture:
+            size = _upright(picture)
+            picture.draft("L", (1, 1))
+            picture.load()
+    except Exception as error:
+        # A decoder fed with damaged bytes raises whatever it trips over.
+        raise InvalidInput(
+            thing, "a whole picture", str(error), "The file is damaged or cut short; send it again."
+        ) from error
+    return size
 
 
 def check_size(found: tuple[int, int], size: tuple[int, int], thing: str) -> None:
@@ -98,6 +111,16 @@ def check_embeddings(data: bytes, thing: str, rows: int) -> None:
     except Exception as error:
         # As above: whatever zip and npy trip over in hostile bytes.
         raise _unsound(thing, f"{type(error).__name__}: {error}"[:120]) from error
+
+
+def _upright(picture: Pillow.Image) -> tuple[int, int]:
+    """Return rows and columns after the EXIF rotation; damaged EXIF data is as good as none."""
+    size = (picture.height, picture.width)
+    try:
+        turned = picture.getexif().get(ExifTags.Base.Orientation) in _TURNED
+    except Exception:
+        return size
+    return size[::-1] if turned else size
 
 
 def _check_array(packed: bytes, name: str, rows: int, thing: str) -> None:

@@ -51,8 +51,7 @@ def read_outcome(value: Any) -> tuple[str, Pick]:
     named = value if isinstance(value, Mapping) else {}
     id: Any = named.get("observation")
     check_id(id)
-    with _in_range("pick"):
-        pick = pick_from_json(named.get("pick"))
+    pick = pick_from_json(named.get("pick"))
     _check_rows(pick.instance or 0, "pick.instance")
     return str(id), pick
 

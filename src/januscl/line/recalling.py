@@ -1,6 +1,5 @@
 """What is known of novelties, from the catalogue: for the time after a restart."""
 
-import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -148,10 +147,7 @@ def rows_again(before: Instances, rows: Iterable[int], now: Instances) -> dict[i
 
 
 def _as_kept(workspace: Workspace, seen: ObservationRow, rows: Iterable[int]) -> dict[int, Vectors]:
-    if seen.embeddings is None:
-        return {}
-    with np.load(io.BytesIO(workspace.blobs.get(seen.embeddings)), allow_pickle=False) as arrays:
-        kept = arrays.get("instances")
+    kept = workspace.embeddings(seen).get("instances")
     return {} if kept is None else {row: kept[row] for row in rows if row < len(kept)}
 
 

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
             Secret, as it may hold a password.
         blobs: ``s3://bucket/prefix``; the workspace's own folder when omitted.
         host, port: Where the service listens.
-        worker: Move the inbox to the catalogue in this process.
+        worker: Move the inbox to the log and the catalogue in this process.
         signing_key: File of the Ed25519 key that signs models; ``signing.key`` in the workspace
             when omitted.
         max_body_bytes: Of one request.
@@ -50,6 +50,9 @@ class Settings(BaseSettings):
         min_free_bytes: Room on the disk below which nothing is taken in.
         drain_messages: Messages that a worker moves in one transaction.
         drain_seconds: That a worker waits before it looks at an empty inbox again.
+        tend_seconds: Between two tidyings of the observation log.
+        keep_days: Age at which pictures and embeddings that nothing needs are forgotten; never
+            when omitted.
         log_level: The least that is logged.
     """
 
@@ -71,6 +74,8 @@ class Settings(BaseSettings):
     min_free_bytes: int = Field(default=256 * _MIB, ge=0)
     drain_messages: int = Field(default=64, ge=1)
     drain_seconds: float = Field(default=1.0, gt=0)
+    tend_seconds: float = Field(default=600.0, gt=0)
+    keep_days: float | None = Field(default=None, gt=0, le=36500)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @classmethod

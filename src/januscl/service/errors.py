@@ -9,9 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from januscl.core import Conflict, InvalidInput, JanusError, NotFound, StorageFull
+from januscl.core import Conflict, InvalidInput, JanusError, NotFound, StorageFull, Unreachable
 from januscl.line.access import Forbidden, Unknown
-from januscl.store import Unreachable
 
 _STATUS: tuple[tuple[type[JanusError], int, str], ...] = (
     (Unknown, 401, "Send `Authorization: Bearer <token>`; make one with `janus token create`."),

@@ -1,22 +1,26 @@
 """What must not be lost: the catalogue, the blobs, and the workspace that holds both.
 
 Owns: the catalogue's tables and their migrations (SQLAlchemy, Alembic; SQLite or PostgreSQL),
-content-addressed blobs (obstore; a folder or S3), what opens both, backups and checks of them. May
-call: core alone; knows no station and decides nothing.
+content-addressed blobs (obstore; a folder or S3), the log of what robots sent (Lance; likewise),
+what opens them, backups and checks of them. May call: core alone; knows no station and decides
+nothing.
 What a call acknowledged survives ``kill -9`` and a power cut. Moves nothing.
 """
 
 from januscl.store.backup import Copied, backup, restore
 from januscl.store.blobs import LocalBlobs
 from januscl.store.catalogue import Catalogue, Transaction
-from januscl.store.failures import Unreachable
 from januscl.store.fsck import Checked, Finding, Wrong, fsck
+from januscl.store.log import EMBEDDINGS, IMAGE, LogRecord, ObservationLog, Parcel
+from januscl.store.observing import Prepared
 from januscl.store.records import (
     AuditRow,
     CheckIn,
     InboxRow,
+    Known,
     LabelRow,
     LabelTaskRow,
+    LogMarks,
     ObservationRow,
     RejectRow,
     Role,
@@ -24,10 +28,13 @@ from januscl.store.records import (
     VerdictRow,
 )
 from januscl.store.s3 import S3Blobs
+from januscl.store.tending import tend
 from januscl.store.workspace import Workspace
 
 __all__ = [
-    "AuditRow", "Catalogue", "CheckIn", "Checked", "Copied", "Finding", "InboxRow", "LabelRow",
-    "LabelTaskRow", "LocalBlobs", "ObservationRow", "RejectRow", "Role", "S3Blobs", "TokenRow",
-    "Transaction", "Unreachable", "VerdictRow", "Workspace", "Wrong", "backup", "fsck", "restore",
+    "EMBEDDINGS", "IMAGE", "AuditRow", "Catalogue", "CheckIn", "Checked", "Copied", "Finding",
+    "InboxRow", "Known", "LabelRow", "LabelTaskRow", "LocalBlobs", "LogMarks", "LogRecord",
+    "ObservationLog", "ObservationRow", "Parcel", "Prepared", "RejectRow", "Role", "S3Blobs",
+    "TokenRow", "Transaction", "VerdictRow", "Workspace", "Wrong", "backup", "fsck", "restore",
+    "tend",
 ]  # fmt: skip

@@ -1,17 +1,17 @@
 """What robots sent, kept as it came until it is safe elsewhere; and how the robots are."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Select, delete, func, insert, or_, select
 
 from januscl.core import InvalidInput
-from januscl.store.database import Door, insert_of, upsert
+from januscl.store.database import Door, chunks, insert_of, upsert
 from januscl.store.records import CheckIn, InboxRow
 from januscl.store.tables import check_ins, inbox, leases
+from januscl.store.together import Together
 
-_CHUNK = 500  # ids in one statement: databases bound the number of its parameters
 _AT_ONCE = 64 * 2**20
 
 
@@ -19,11 +19,13 @@ class Inbox:
     """Messages of robots that were acknowledged and wait for a worker.
 
     A message that was put is on the disk when the call returns, and stays until it is dropped.
-    Ids are never used again, so dropping what was dropped before does no harm.
+    Ids are never used again, so dropping what was dropped before does no harm. Messages that
+    threads put at the same time share one commit.
     """
 
     def __init__(self, door: Door) -> None:
         self._door = door
+        self._together = Together(self.put_all)
 
     def put(self, robot: str, kind: str, message: bytes, received: datetime | None = None) -> int:
         """Keep a message durably, as it came, and return its id.
@@ -39,6 +41,9 @@ class Inbox:
             StorageFull: There is no room; it was not kept and must not be acknowledged. On a local
                 disk the last of the room is left, up to 64 MiB, so that the inbox can be emptied.
         """
+        _check(message)
+        if received is None and not self._door.inside:
+            return self._together.put((robot, kind, message))
         return self.put_all([(robot, kind, message)], received)[0]
 
     def put_all(
@@ -50,6 +55,8 @@ class Inbox:
             Their ids, in the order given. For errors see `put`.
         """
         at, given = received or datetime.now(UTC), list(messages)
+        for _, _, message in given:
+            _check(message)
         self._door.check_room(sum(len(message) for _, _, message in given))
         with self._door.append() as connection:
             return [_put(connection, robot, kind, message, at) for robot, kind, message in given]
@@ -81,10 +88,19 @@ class Inbox:
         """Forget messages that are safe elsewhere, and return how many were there."""
         dropped = 0
         with self._door.append() as connection:
-            for some in _chunks(sorted(set(ids))):
+            for some in chunks(sorted(set(ids))):
                 connection.execute(delete(leases).where(leases.c.message.in_(some)))
                 dropped += connection.execute(delete(inbox).where(inbox.c.id.in_(some))).rowcount
         return dropped
+
+    def holds(self, ids: Iterable[int]) -> int:
+        """Return how many of these messages are still here."""
+        found = 0
+        with self._door.read() as connection:
+            for some in chunks(sorted(set(ids))):
+                query = select(func.count()).where(inbox.c.id.in_(some))
+                found += connection.execute(query).scalar_one()
+        return found
 
     def depth(self) -> int:
         """Return how many messages wait."""
@@ -110,11 +126,14 @@ class CheckIns:
             return [CheckIn(**row._mapping) for row in found]
 
 
-def _put(connection: Connection, robot: str, kind: str, message: bytes, at: datetime) -> int:
+def _check(message: bytes) -> None:
     if not isinstance(message, bytes):
         raise InvalidInput(
             "message", "bytes", type(message).__name__, "Pass the request's body as it came."
         )
+
+
+def _put(connection: Connection, robot: str, kind: str, message: bytes, at: datetime) -> int:
     values = {"robot": robot, "kind": kind, "message": message, "size": len(message)}
     statement = insert(inbox).values(received=at, **values).returning(inbox.c.id)
     id: int = connection.execute(statement).scalar_one()
@@ -135,7 +154,7 @@ def _fitting(connection: Connection, query: Select[int, int], at_once: int) -> l
 def _lease(connection: Connection, ids: list[int], now: datetime, until: datetime) -> list[int]:
     """Lease messages and return the ids of those that nobody else has leased meanwhile."""
     mine = list[int]()
-    for some in _chunks(ids):
+    for some in chunks(ids):
         statement = insert_of(connection, leases).values(
             [{"message": id, "until": until} for id in some]
         )
@@ -149,11 +168,7 @@ def _lease(connection: Connection, ids: list[int], now: datetime, until: datetim
 def _rows(connection: Connection, ids: list[int]) -> list[InboxRow]:
     table, found = inbox.c, list[InboxRow]()
     columns = (table.id, table.received, table.robot, table.kind, table.message)
-    for some in _chunks(ids):
+    for some in chunks(ids):
         query = select(*columns).where(table.id.in_(some)).order_by(table.id)
         found += [InboxRow(**row._mapping) for row in connection.execute(query)]
     return found
-
-
-def _chunks(ids: list[int]) -> Iterator[list[int]]:
-    return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))

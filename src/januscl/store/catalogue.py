@@ -8,6 +8,7 @@ from typing import Self
 from januscl.store.arriving import CheckIns, Inbox
 from januscl.store.database import Database, Door
 from januscl.store.journal import Audit, Rejects
+from januscl.store.keeping import LogState, Pins
 from januscl.store.labelling import Labels, LabelTasks
 from januscl.store.learning import Aliases, Decks, Models, Releases, Slices, Verdicts
 from januscl.store.migrations import migrate
@@ -41,6 +42,8 @@ class Transaction:
         self.audit = Audit(door)
         self.rejects = Rejects(door)
         self.inbox = Inbox(door)
+        self.pins = Pins(door)
+        self.log = LogState(door)
         self.check_ins = CheckIns(door)
         self.tokens = Tokens(door)
 

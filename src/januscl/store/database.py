@@ -1,14 +1,17 @@
 """One door to the database: connections and transactions."""
 
+import fcntl
 import os
-from collections.abc import Iterator
+import time
+import zlib
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Table, inspect
+from sqlalchemy import URL, Connection, Table, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,6 +22,10 @@ from januscl.store.failures import busy, translated
 _RESERVE = 64 * 2**20
 # The database of the transaction that this thread or task holds, to tell a deadlock beforehand.
 _held: ContextVar[tuple[URL, ...]] = ContextVar("held", default=())
+_turns: ContextVar[frozenset[tuple[URL, str]]] = ContextVar("turns", default=frozenset())
+_POLL = 0.005
+_CHUNK = 500
+_Id = TypeVar("_Id", str, int)
 
 
 class Database:
@@ -108,6 +115,31 @@ class Database:
                 raise
             part.commit()
 
+    @contextmanager
+    def turn(self, name: str, *, wait: bool = True) -> Iterator[None]:
+        """Hold a right that one thread of one process has at a time, of all that use this database.
+
+        The system takes it from a process that dies. Asking again while one has it is no error.
+
+        Args:
+            name: Of the right.
+            wait: For others who have it, for as long as writers wait.
+
+        Raises:
+            Conflict: Another one has held it for too long, or has it, without ``wait``.
+        """
+        mine = _turns.get()
+        if (self.url, name) in mine:
+            yield
+            return
+        token = _turns.set(mine | {(self.url, name)})
+        hold = self._locked if self._sqlite else self._asked
+        try:
+            with self._translated(), hold(name, wait):
+                yield
+        finally:
+            _turns.reset(token)
+
     def check_room(self, size: int) -> None:
         """Raise `StorageFull` when so many bytes would take the room that emptying needs.
 
@@ -146,6 +178,35 @@ class Database:
             )
 
     @contextmanager
+    def _locked(self, name: str, wait: bool) -> Iterator[None]:
+        """Hold a lock beside the SQLite file."""
+        with Path(f"{self.url.database}.{name}.lock").open("ab") as file:
+            until = time.monotonic() + (engines.BUSY_SECONDS if wait else 0)
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > until:
+                        raise busy(self.name) from None
+                    time.sleep(_POLL)
+            yield
+
+    @contextmanager
+    def _asked(self, name: str, wait: bool) -> Iterator[None]:
+        """Hold an advisory lock of the PostgreSQL server."""
+        key = {"key": zlib.crc32(name.encode())}
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if wait:
+                connection.execute(text("SELECT pg_advisory_lock(:key)"), key)
+            elif not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), key):
+                raise busy(self.name)
+            try:
+                yield
+            finally:
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+
+    @contextmanager
     def _in_turn(self) -> Iterator[None]:
         """Let this process's writers of one file wait here: SQLite would make them poll."""
         if not self._sqlite:
@@ -172,6 +233,11 @@ class Door:
     def __init__(self, database: Database, connection: Connection | None = None) -> None:
         self._database = database
         self._connection = connection
+
+    @property
+    def inside(self) -> bool:
+        """Whether all is done in a transaction that someone else ends."""
+        return self._connection is not None
 
     def read(self) -> AbstractContextManager[Connection]:
         """Give a connection to read from."""
@@ -220,6 +286,11 @@ def insert_of(connection: Connection, table: Table) -> "sqlite.Insert | postgres
     """Return an insertion that may say what to do on a conflict."""
     postgres = connection.dialect.name == "postgresql"
     return postgresql.insert(table) if postgres else sqlite.insert(table)
+
+
+def chunks(ids: Sequence[_Id]) -> Iterator[Sequence[_Id]]:
+    """Give parts that fit into one statement: databases bound the number of its parameters."""
+    return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))
 
 
 def has_table(connection: Connection, name: str) -> bool:

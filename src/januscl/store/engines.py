@@ -15,6 +15,9 @@ BUSY_SECONDS = 30
 """For so long a writer waits for the one before it."""
 
 _CONNECT_SECONDS = 10
+# What the log beside a SQLite file holds before it is brought into the file, 4 KiB each. The inbox
+# uses the same pages again and again, and many are then written into the file once.
+_LOG_PAGES = 8192
 _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 # Any number will do, so long as nothing else in the database locks on it.
 _POSTGRES_LOCK = 7_236_015_542
@@ -135,6 +138,7 @@ def _set_up_sqlite(connection: Any, record: Any) -> None:
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
     connection.execute("PRAGMA foreign_keys = ON")
     # Where SQLite overwrites what is deleted, emptying the inbox would write all of it once more.
     connection.execute("PRAGMA secure_delete = FAST")

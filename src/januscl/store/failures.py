@@ -4,7 +4,15 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.exc import IntegrityError as ConstraintError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
-from januscl.core import Conflict, IntegrityError, InvalidInput, JanusError, NotFound, StorageFull
+from januscl.core import (
+    Conflict,
+    IntegrityError,
+    InvalidInput,
+    JanusError,
+    NotFound,
+    StorageFull,
+    Unreachable,
+)
 from januscl.store import engines
 
 _FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHM", "53100")
@@ -13,10 +21,6 @@ _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "XX001", "XX002")
 _NO_FILE = ("SQLITE_CANTOPEN", "SQLITE_READONLY")
 _NO_SERVER = ("08", "53300", "57P")
 _NO_VALUE = ("22",)
-
-
-class Unreachable(JanusError, ConnectionError):
-    """Raised when a database or blob store does not answer, or refuses who asks; try again."""
 
 
 def translated(error: SQLAlchemyError, name: str) -> Exception:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from januscl.store.database import Door
 from januscl.store.records import AuditRow, RejectRow
@@ -50,6 +50,27 @@ class Audit:
         with self._door.read() as connection:
             return [
                 AuditRow(row.at, row.actor, row.action, row.subject, row.detail)
+                for row in connection.execute(query)
+            ]
+
+    def last(self) -> int:
+        """Return the number of the latest row; 0 before the first."""
+        with self._door.read() as connection:
+            return connection.execute(select(func.max(audit.c.seq))).scalar() or 0
+
+    def after(self, number: int, limit: int) -> Sequence[tuple[int, AuditRow]]:
+        """Return the rows that were added after the one of a number, each with its own.
+
+        Rows become visible in the order of their numbers, so none is passed over.
+
+        Args:
+            number: See `last`.
+            limit: At most this many, the oldest first.
+        """
+        query = select(audit).where(audit.c.seq > number).order_by(audit.c.seq).limit(limit)
+        with self._door.read() as connection:
+            return [
+                (row.seq, AuditRow(row.at, row.actor, row.action, row.subject, row.detail))
                 for row in connection.execute(query)
             ]
 

@@ -1,18 +1,20 @@
 """Cells, and the observations they make."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NewType
 
 from sqlalchemy import Connection, delete, exists, func, insert, or_, select, update
 
 from januscl.core import Cell, Conflict, InvalidInput, NotFound, Observation, Outcome, Pick
 from januscl.store import rows
-from januscl.store.database import Door, insert_once, upsert
-from januscl.store.records import ObservationRow
+from januscl.store.database import Door, chunks, insert_once, upsert
+from januscl.store.records import Known, ObservationRow
 from januscl.store.tables import cells, events, observations, picks, rejects, tickets
 
-_CHUNK = 500  # ids in one statement: databases bound the number of its parameters
+Prepared = NewType("Prepared", Mapping[str, Any])
+"""An observation on its way to the catalogue."""
 
 _with_pick = select(
     observations,
@@ -72,7 +74,7 @@ class Observations:
         with self._door.write() as connection:
             new = insert_once(connection, observations, ("id",), values)
             if new:
-                _drop_impossible_pick(connection, observation)
+                _drop_impossible_pick(connection, observation.id, len(observation.instances))
             else:
                 _complete(connection, values)
             if observation.pick is not None:
@@ -197,10 +199,51 @@ class Observations:
         )
         wanted, found = sorted(set(ids)), set[str]()
         with self._door.read() as connection:
-            for start in range(0, len(wanted), _CHUNK):
-                some = observations.c.id.in_(wanted[start : start + _CHUNK])
-                found |= set(connection.scalars(select(observations.c.id).where(some, covered)))
+            for some in chunks(wanted):
+                query = select(observations.c.id).where(observations.c.id.in_(some), covered)
+                found |= set(connection.scalars(query))
         return found
+
+    def known(self, ids: Iterable[str]) -> dict[str, Known]:
+        """Return what is known of those ids that are there; cheaper than `get`."""
+        table, found = observations.c, dict[str, Known]()
+        with self._door.read() as connection:
+            for some in chunks(sorted(set(ids))):
+                query = select(table.id, *(table[f.name] for f in fields(Known)))
+                for id, *values in connection.execute(query.where(table.id.in_(some))):
+                    found[id] = Known(*values)
+        return found
+
+    @staticmethod
+    def prepared(
+        observation: Observation, image: str | None = None, embeddings: str | None = None
+    ) -> Prepared:
+        """Return what `add_new` keeps; made beforehand, it holds up no other writer."""
+        return Prepared(rows.observation_values(observation, image, embeddings))
+
+    def add_new(self, seen: Iterable[Prepared]) -> int:
+        """Keep observations as `add` does, all at once, and return how many are new.
+
+        What of them is not new is left as it is. Call it in a transaction.
+        """
+        listed = {row["id"]: row for row in seen}
+        new = sorted(listed.keys() - self.known(listed))
+        if not new:
+            return 0
+        with self._door.write() as connection:
+            connection.execute(insert(observations), [dict(listed[id]) for id in new])
+            for some in chunks(new):
+                waiting = select(picks.c.observation).where(picks.c.observation.in_(some))
+                for id in connection.scalars(waiting).all():
+                    _drop_impossible_pick(connection, id, len(listed[id]["instances"]["scores"]))
+        return len(new)
+
+    def forget_bytes(self, ids: Iterable[str]) -> None:
+        """Say that neither pictures nor embeddings of these observations are kept any more."""
+        gone = update(observations).values(image=None, embeddings=None)
+        with self._door.write() as connection:
+            for some in chunks(sorted(set(ids))):
+                connection.execute(gone.where(observations.c.id.in_(some)))
 
 
 def _complete(connection: Connection, values: dict[str, Any]) -> None:
@@ -243,12 +286,12 @@ def _report(connection: Connection, id: str, pick: Pick) -> bool:
     return False
 
 
-def _drop_impossible_pick(connection: Connection, observation: Observation) -> None:
+def _drop_impossible_pick(connection: Connection, id: str, instances: int) -> None:
     """Move an outcome that waited for this observation, but cannot be its, to the rejects."""
-    row = connection.execute(select(picks).where(picks.c.observation == observation.id)).first()
-    if row is None or row.instance is None or 0 <= row.instance < len(observation.instances):
+    row = connection.execute(select(picks).where(picks.c.observation == id)).first()
+    if row is None or row.instance is None or 0 <= row.instance < instances:
         return
-    connection.execute(delete(picks).where(picks.c.observation == observation.id))
-    reason = f"outcome {row.outcome} names instance {row.instance} of {len(observation.instances)}"
-    thing = f"pick of observation {observation.id}"
+    connection.execute(delete(picks).where(picks.c.observation == id))
+    reason = f"outcome {row.outcome} names instance {row.instance} of {instances}"
+    thing = f"pick of observation {id}"
     connection.execute(insert(rejects).values(at=datetime.now(UTC), thing=thing, reason=reason))

@@ -20,10 +20,11 @@ _EMBEDDED, _ELSEWHERE = 1, 2
 
 @dataclass(frozen=True)
 class Places:
-    """Where a workspace keeps its catalogue (a path or a URL) and its blobs."""
+    """Where a workspace keeps its catalogue (a path or a URL), its blobs and its log."""
 
     catalogue: str
     blobs: str
+    log: str
 
 
 def claim(folder: Path, catalogue: Path | str | None, blobs: Path | str | None) -> Places:
@@ -52,10 +53,13 @@ def claim(folder: Path, catalogue: Path | str | None, blobs: Path | str | None) 
                 f"in {place}. Name another folder; if it was moved by hand, correct {mark}."
             )
     at_home = {"catalogue": folder / "catalogue.sqlite", "blobs": folder / "blobs"}
+    # All who share the blobs share the log.
+    log = f"{known['blobs']}/log" if known["blobs"] else str(folder / "log")
     # What the caller gave may hold the password; the mark never does.
     return Places(
         str(catalogue or known["catalogue"] or at_home["catalogue"]),
         known["blobs"] or str(at_home["blobs"]),
+        log,
     )
 
 

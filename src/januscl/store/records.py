@@ -121,6 +121,38 @@ class InboxRow:
 
 
 @dataclass(frozen=True)
+class LogMarks:
+    """How far the catalogue tells of the observation log.
+
+    Attributes:
+        records, parcels: The latest part of each that was looked through.
+        strays: Keys of what is in these parts and not told of: a worker that died before it could
+            say so added it, and it comes again.
+    """
+
+    records: int = -1
+    parcels: int = -1
+    strays: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the catalogue holds an observation to, when more comes under its id.
+
+    Attributes:
+        image, embeddings: SHA-256 of what it has; None where it may yet come.
+    """
+
+    robot: str
+    camera: str
+    at: datetime
+    height: int
+    width: int
+    image: str | None
+    embeddings: str | None
+
+
+@dataclass(frozen=True)
 class CheckIn:
     """How a robot said it was.
 

@@ -11,9 +11,8 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
-from januscl.core import InvalidInput, NotFound
+from januscl.core import InvalidInput, NotFound, Unreachable
 from januscl.store.blobs import Kept, check_digest, kept_under, key_of, verified
-from januscl.store.failures import Unreachable
 
 _PLACE = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([A-Za-z0-9_./=-]*))?")
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
@@ -40,14 +39,13 @@ class S3Blobs:
     def __init__(self, place: str) -> None:
         self.place = check_place(place)
         bucket, _, prefix = self.place.removeprefix("s3://").partition("/")
-        endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), "")
         with self._told(f"bucket {bucket}"):
             self._store = S3Store(
                 bucket,
                 prefix=prefix or None,
                 client_options={
                     "timeout": _REQUEST,
-                    "allow_http": endpoint.startswith("http://"),
+                    "allow_http": endpoint().startswith("http://"),
                 },
                 retry_config={"retry_timeout": _RETRIES, "max_retries": 5},
             )
@@ -120,6 +118,11 @@ class S3Blobs:
                 f"{self.place} did not answer as it should ({type(error).__name__}, for {what}). "
                 "Check the network, and the credentials and region in the environment."
             ) from None
+
+
+def endpoint() -> str:
+    """Return the address of a server other than AWS's, as the environment has it, or nothing."""
+    return next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), "")
 
 
 def check_place(place: str) -> str:

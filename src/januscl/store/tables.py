@@ -285,6 +285,30 @@ leases = Table(
     _must("until", UtcTime),
 )
 
+# How far the observation log was when the inbox was last emptied into it, in the same transaction.
+log_marks = Table(
+    "log_marks",
+    metadata,
+    Column("name", Name, primary_key=True),
+    _must("part", BigInteger),
+)
+
+# What is in the log up to there without being told of: its workers died before they could say so.
+log_strays = Table(
+    "log_strays",
+    metadata,
+    Column("key", Name, primary_key=True),
+)
+
+# Observations whose pictures and embeddings no clean-up takes, and by which rule.
+pins = Table(
+    "pins",
+    metadata,
+    Column("observation", Name, primary_key=True),
+    Column("rule", Name, primary_key=True),
+    _must("at", UtcTime),
+)
+
 check_ins = Table(
     "check_ins",
     metadata,

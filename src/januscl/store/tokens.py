@@ -86,6 +86,14 @@ class Tokens:
         over = token.expires is not None and token.expires <= (at or datetime.now(UTC))
         return None if over or token.revoked is not None else token
 
+    def valid(self, id: str, at: datetime | None = None) -> bool:
+        """Say whether a token is neither revoked nor expired at a time; now when omitted."""
+        table, now = tokens.c, at or datetime.now(UTC)
+        lasting = or_(table.expires.is_(None), table.expires > now)
+        query = select(table.id).where(table.id == id, table.revoked.is_(None), lasting)
+        with self._door.read() as connection:
+            return connection.execute(query).first() is not None
+
     def used(self, id: str, at: datetime | None = None) -> None:
         """Note that a token was used; once a minute is enough, more often is not written."""
         now = at or datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""All that Janus keeps, opened together: catalogue, blobs, and models laid out as files."""
+"""All that Janus keeps, opened together: catalogue, blobs, log, and models laid out as files."""
 
 import io
 import json
@@ -16,7 +16,9 @@ from januscl.core.pictures import decode_image, encode_png
 from januscl.core.wire import canonical
 from januscl.store.blobs import LocalBlobs, check_digest
 from januscl.store.catalogue import Catalogue
+from januscl.store.log import ObservationLog
 from januscl.store.places import claim, marked
+from januscl.store.records import ObservationRow
 from januscl.store.s3 import S3Blobs
 
 AnyBlobs = LocalBlobs | S3Blobs
@@ -29,12 +31,14 @@ class Workspace:
         folder: Where it is, or, with both others elsewhere, where it keeps files at hand.
         catalogue: State that decides anything.
         blobs: Pictures, labels, arrays and weights, under the SHA-256 of their content.
+        log: What robots sent to the service, in bulk; made when first written to.
     """
 
-    def __init__(self, folder: Path, catalogue: Catalogue, blobs: AnyBlobs) -> None:
+    def __init__(self, folder: Path, catalogue: Catalogue, blobs: AnyBlobs, log: str) -> None:
         self.folder = folder
         self.catalogue = catalogue
         self.blobs = blobs
+        self.log = ObservationLog(log, lambda: catalogue.database.turn("log"))
 
     @classmethod
     def open(
@@ -64,7 +68,7 @@ class Workspace:
         where = claim(folder, catalogue, blobs)
         kept = S3Blobs(where.blobs) if where.blobs.startswith("s3://") else LocalBlobs(where.blobs)
         (folder / "models").mkdir(exist_ok=True)
-        return cls(folder, Catalogue(where.catalogue), kept)
+        return cls(folder, Catalogue(where.catalogue), kept, where.log)
 
     @staticmethod
     def exists(folder: Path | str) -> bool:
@@ -140,16 +144,36 @@ class Workspace:
         row = self.catalogue.observations.get(id)
         if row.image is None:
             raise NotFound(f"the picture of observation {id} was not kept; ask for its row alone")
-        frame = Frame(self.get_image(row.image), row.camera, row.robot, row.at)
-        seen = row.instances
-        if row.embeddings is not None:
-            with np.load(io.BytesIO(self.blobs.get(row.embeddings)), allow_pickle=False) as arrays:
-                seen = replace(
-                    seen,
-                    embeddings=arrays.get("instances"),
-                    frame_embedding=arrays.get("frame"),
-                )
+        image = decode_image(self._sent(row.image, id), f"picture {row.image[:12]}")
+        frame = Frame(image, row.camera, row.robot, row.at)
+        arrays = self.embeddings(row)
+        seen = replace(
+            row.instances,
+            embeddings=arrays.get("instances"),
+            frame_embedding=arrays.get("frame"),
+        )
         return Observation(id, frame, seen, row.model, row.pick)
+
+    def embeddings(self, row: ObservationRow) -> dict[str, NDArray[Any]]:
+        """Return what was kept of an observation's embeddings.
+
+        Returns:
+            ``instances (N, D)`` and ``frame (D,)``, or one of them, or nothing.
+        """
+        if row.embeddings is None:
+            return {}
+        data = self._sent(row.embeddings, row.id)
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    def _sent(self, digest: str, observation: str) -> bytes:
+        """Return bytes of an observation, from the blobs or else from the log."""
+        try:
+            return self.blobs.get(digest)
+        except NotFound:
+            if not self.log.exists():
+                raise
+            return self.log.parcel(observation, digest)
 
     def model_file(self, weights: str) -> Path:
         """Return the path of a safetensors file with these weights, for programs that want one.
