@@ -23,7 +23,8 @@ class House:
         self.log_file = io.StringIO()
         given = {"worker": False, "min_free_bytes": 0, "requests_a_second": 1e6, "burst": 10**6}
         self.settings = Settings(workspace=folder, **{**given, **settings})
-        self.app = create_app(self.workspace, self.settings, self.log_file)
+        # Streams end at once: the client here waits for the whole of an answer.
+        self.app = create_app(self.workspace, self.settings, self.log_file, lambda: True)
         self.client = TestClient(self.app, raise_server_exceptions=False)
         for robot in ("robot-1", "robot-2"):
             cell = Cell(robot, f"cam-{robot}", "line-a", "north")

@@ -31,3 +31,13 @@ def test_every_route_says_what_it_does(house):
     for path, methods in house.app.openapi()["paths"].items():
         for method, said in methods.items():
             assert said.get("description"), f"{method} {path}"
+
+
+def test_the_page_names_every_route_and_loads_nothing_from_anywhere(house):
+    answer = house.client.get("/api/v1/docs")
+    for path, methods in house.app.openapi()["paths"].items():
+        for method in methods:
+            assert f"<code>{method.upper()} {path}</code>" in answer.text
+    for word in ("<script", "src=", "http://", "https://", "url(", "@import"):
+        assert word not in answer.text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]

@@ -1,6 +1,6 @@
 """The service: the HTTP doors, who may pass them, and what they tell of themselves.
 
-Owns: routes, limits, logs and metrics, and the thread that drains the inbox. May call:
+Owns: routes, limits, logs and metrics, and the worker that drains the inbox. May call:
 `januscl.line` and below; never the command line. Moves nothing by itself. Names are loaded on
 first use, because the extra ``service`` may not be installed.
 """

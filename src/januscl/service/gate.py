@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from januscl.line.access import Act, Unknown, authenticate, check
+from januscl.service.apart import WorkerApart
 from januscl.service.limits import Bodies, Rate
 from januscl.service.logs import Log
 from januscl.service.metrics import Metrics
@@ -30,7 +31,7 @@ class House:
     bodies: Bodies
     metrics: Metrics
     log: Log
-    worker: Worker | None
+    worker: Worker | WorkerApart | None
 
 
 def who_may(house: House, act: Act) -> Any:

@@ -23,9 +23,16 @@ def serve(settings: Settings) -> None:
         level=logging.WARNING, handlers=[Forward(make_log(settings.log_level))], force=True
     )
     with open_workspace(settings) as workspace:
-        app = create_app(workspace, settings)
+        servers = list[uvicorn.Server]()
+        app = create_app(
+            workspace,
+            settings,
+            stopping=lambda: any(server.should_exit for server in servers),
+            apart=True,
+        )
         config = uvicorn.Config(
             app, host=settings.host, port=settings.port, log_config=None, access_log=False,
             server_header=False, timeout_graceful_shutdown=_GRACE,
         )  # fmt: skip
-        uvicorn.Server(config).run()
+        servers.append(uvicorn.Server(config))
+        servers[0].run()

@@ -1,15 +1,27 @@
-"""The thread that moves the inbox to the catalogue."""
+"""The threads that move the inbox to the log and the catalogue, and keep the log tidy."""
 
+from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
+from typing import Protocol
 
-from januscl.core import StorageFull
-from januscl.line.intake import drain
+from januscl.core import Conflict, StorageFull
+from januscl.line.draining import Drained, drain
+from januscl.line.settings import Settings
 from januscl.service.logs import Log
-from januscl.service.metrics import Metrics
-from januscl.store import Workspace
+from januscl.store import Workspace, tend
 
 _PATIENCE = 30.0
 """Seconds that an unlucky worker waits at most before it tries again, and that a stop may take."""
+
+
+class Told(Protocol):
+    """Is told of what a worker does."""
+
+    def drained(self, moved: Drained) -> None:
+        """Count what was moved."""
+
+    def drain_failed(self) -> None:
+        """Count a failure."""
 
 
 class Worker:
@@ -17,23 +29,22 @@ class Worker:
 
     Args:
         workspace: Whose inbox.
-        messages: Moved in one transaction.
-        seconds: Between two looks at an empty inbox.
+        settings: How much it moves at once, how often it looks and tidies, and what it forgets.
         log: Told of errors.
         metrics: Told of what was moved.
     """
 
-    def __init__(
-        self, workspace: Workspace, messages: int, seconds: float, log: Log, metrics: Metrics
-    ) -> None:
-        self._workspace, self._messages, self._seconds = workspace, messages, seconds
+    def __init__(self, workspace: Workspace, settings: Settings, log: Log, metrics: Told) -> None:
+        self._workspace, self._settings = workspace, settings
         self._log, self._metrics = log, metrics
         self._stop, self._wake = Event(), Event()
         self._thread = Thread(target=self._run, name="drain", daemon=True)
+        self._tender = Thread(target=self._tend, name="tend", daemon=True)
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
+        self._tender.start()
 
     def wake(self) -> None:
         """Say that there is something to do."""
@@ -45,21 +56,36 @@ class Worker:
         self._wake.set()
         self._thread.join(_PATIENCE)
 
+    def _tend(self) -> None:
+        while not self._stop.wait(self._settings.tend_seconds):
+            days = self._settings.keep_days
+            before = None if days is None else datetime.now(UTC) - timedelta(days=days)
+            try:
+                forgotten = tend(self._workspace, forget_before=before)
+            except Conflict:  # another process is at it
+                continue
+            except Exception as error:
+                # What was cut short is done the next time.
+                self._log.exception("the log could not be tidied", error=str(error))
+                continue
+            if forgotten:
+                self._log.info("old pictures were forgotten", observations=forgotten)
+
     def _run(self) -> None:
-        failures = 0
+        failures, seconds = 0, self._settings.drain_seconds
         while not self._stop.is_set():
             self._wake.clear()
             try:
-                moved = drain(self._workspace, self._messages)
+                moved = drain(self._workspace, self._settings.drain_messages)
             except Exception as error:
                 # Whatever it is, robots go on sending, so the worker goes on trying.
                 failures += 1
                 self._metrics.drain_failed()
                 told = self._log.error if isinstance(error, StorageFull) else self._log.exception
                 told("the inbox could not be moved", error=str(error), failures=failures)
-                self._stop.wait(min(_PATIENCE, self._seconds * 2 ** min(failures, 8)))
+                self._stop.wait(min(_PATIENCE, seconds * 2 ** min(failures, 8)))
                 continue
             failures = 0
             self._metrics.drained(moved)
             if not moved.messages:
-                self._wake.wait(self._seconds)
+                self._wake.wait(seconds)
