@@ -8,7 +8,7 @@ import torch
 import januscl.train
 from januscl.core import InvalidInput, NotFound
 from januscl.core.contracts import check_strategy
-from januscl.train import Interpolate, Naive, Replay, Settings, strategy_named
+from januscl.train import CompactModel, Interpolate, Naive, Replay, Settings, strategy_named
 
 
 @pytest.mark.parametrize("strategy", [Naive(), Replay(), Replay(0.0), Replay(0.8)])
@@ -36,7 +36,7 @@ def test_a_replay_share_that_leaves_nothing_new_is_refused(share):
 def test_strategies_are_found_by_name_and_unknown_ones_named():
     assert strategy_named("replay") == Replay()
     assert strategy_named("naive") == Naive()
-    assert strategy_named("replay+interpolate") == Interpolate(Replay(0.6))
+    assert strategy_named("replay+interpolate") == Interpolate(Replay(0.7))
     known = r"'dream' is not one of \['naive', 'replay', 'replay\+interpolate'\]"
     with pytest.raises(NotFound, match=known):
         strategy_named("dream")
@@ -81,6 +81,19 @@ def test_interpolation_ends_a_part_of_the_way_from_the_champion_to_what_was_lear
     check_strategy(Interpolate(Replay()))
     with pytest.raises(InvalidInput, match="above 0 and up to 1, found 0"):
         Interpolate(Naive(), 0)
+
+
+def test_interpolation_keeps_what_was_learned_of_a_kind_that_the_champion_was_not_taught(kinds):
+    champion = CompactModel.new(kinds, 64).grown(kinds.with_kind("bag", "soft"))
+    trained = champion.copy()
+    predictor = trained.network.roi_heads.box_predictor.kinds
+    torch.nn.init.constant_(predictor.bias, 2.0)
+    before = champion.network.roi_heads.box_predictor.kinds.bias
+    Interpolate(Naive(), 0.5).finish(trained.network, champion.network)
+    assert predictor.bias[-1] == 2.0, "it is called by its name"
+    assert torch.allclose(predictor.bias[:-1], (before[:-1] + 2.0) / 2)
+    tempered = trained.towards(champion, 0.5)
+    assert tempered.network.roi_heads.box_predictor.kinds.bias[-1] == 2.0
 
 
 def test_a_precision_that_does_not_exist_is_refused_with_those_that_do():

@@ -176,6 +176,22 @@ def test_a_closed_novelty_that_comes_back_is_regressed_and_keeps_its_identity():
     assert world.changed[-1].id == novelty.id
 
 
+def test_odd_instances_now_and_then_do_not_bring_a_closed_novelty_back():
+    world = World(NoveltyDesk(ORDINARY, 1000))
+    world.show(20, kind=0)
+    (novelty,) = world.desk.rank()
+    go(world.desk, novelty)
+    for _ in range(20):
+        world.show(1, kind=0)
+        world.show(4)
+    assert world.desk.novelty(novelty.id).state is NoveltyState.CLOSED
+    world.show(11, kind=0)
+    back = world.desk.novelty(novelty.id)
+    assert back.state is NoveltyState.REGRESSED
+    mine, _ = world.desk.attempts(novelty.id)
+    assert mine.tried < 20, "what it costs counts from when it came back"
+
+
 def test_what_was_seen_before_a_novelty_was_closed_does_not_bring_it_back_when_it_comes_late():
     world = World(NoveltyDesk(ORDINARY, 1000))
     world.show(20, kind=0)
@@ -187,7 +203,7 @@ def test_what_was_seen_before_a_novelty_was_closed_does_not_bring_it_back_when_i
     late = world.desk.novelty(novelty.id)
     assert late.instances >= novelty.instances + 9, "it counts"
     assert late.state is NoveltyState.CLOSED
-    world.show(10, kind=0)
+    world.show(14, kind=0)
     assert world.desk.novelty(novelty.id).state is NoveltyState.REGRESSED
 
 
@@ -273,7 +289,7 @@ def test_a_closed_novelty_that_was_kept_still_comes_back():
     world.desk = NoveltyDesk(ORDINARY, 1000)
     at = START + timedelta(minutes=20)
     world.desk.restore([Kept(closed, closed.first_seen, keys, members, at)])
-    world.show(4, kind=0)
+    world.show(10, kind=0)
     assert world.desk.novelty(novelty.id).state is NoveltyState.REGRESSED
 
 
@@ -355,7 +371,7 @@ def test_a_closed_novelty_that_takes_in_another_stays_closed_until_more_of_it_is
     assert kept.last_seen >= second.last_seen
     times = [sighting.at for sighting in world.desk.members(first.id)]
     assert times == sorted(times)
-    world.show(5, kind=2)
+    world.show(11, kind=2)
     assert world.desk.novelty(first.id).state is NoveltyState.CLOSED
     world.show(1, kind=2)
     assert world.desk.novelty(first.id).state is NoveltyState.REGRESSED

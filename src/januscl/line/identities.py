@@ -25,8 +25,8 @@ def christen(
 
     Other novelties that turn out to be of the same kind are one with it: a model may see one new
     thing in several ways. Not one that is closed: what the labels show is a look of that kind
-    which its model does not know, and it leaves a slice of its own. Nor one that has labels to
-    come or to be used, for they are paid for.
+    which its model does not know, and it leaves a slice of its own. Nor one that was named before,
+    as one that came back, or has labels to come or to be used, for they are paid for.
 
     Args:
         workspace: Where novelties and observations are kept.
@@ -43,7 +43,7 @@ def christen(
     kind = taxonomy.kind(votes.most_common(1)[0][0])
     workspace.catalogue.novelties.put(desk.name(novelty, kind.name, kind.id))
     for other in desk.in_state(NoveltyState.NEW, NoveltyState.COLLECTING):
-        if other.id == novelty or answers.outstanding(other.id):
+        if other.id == novelty or other.kind is not None or answers.outstanding(other.id):
             continue
         votes = _votes(workspace, desk, other.id, truth)
         if votes[kind.id] >= max(_VOTES, votes.total() / 2):

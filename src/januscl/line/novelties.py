@@ -152,11 +152,18 @@ class NoveltyLedger:
         }
 
     def look(self, at: datetime) -> None:
-        """Bring every novelty's cost up to date; open campaigns for those worth one."""
+        """Bring every novelty's cost up to date; open campaigns for those worth one.
+
+        One that came back was learned once: it is worth another only if it costs picks beyond
+        chance.
+        """
         for novelty in self._desk.rank():
-            waits = novelty.state in (NoveltyState.NEW, NoveltyState.REGRESSED)
+            worth = {
+                NoveltyState.NEW: novelty.cost.expected,
+                NoveltyState.REGRESSED: novelty.cost.low,
+            }
             collects = novelty.state is NoveltyState.COLLECTING
-            if waits and novelty.cost.expected >= self._policy.min_cost:
+            if worth.get(novelty.state, -1) >= self._policy.min_cost:
                 self._campaigns.open(moved(novelty, NoveltyState.COLLECTING), at)
                 self._desk.move(novelty.id, NoveltyState.COLLECTING)
             elif collects and self._campaigns.expired(novelty.id, at):

@@ -108,7 +108,7 @@ class Learning:
 
     strategy: str = "replay+interpolate"
     replay: int = 240
-    steps: int = 100
+    steps: int = 250
     batch: int = 8
     threads: int = 2
     seed: int = 0

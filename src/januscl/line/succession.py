@@ -14,9 +14,9 @@ from januscl.store import Workspace
 from januscl.triage import NoveltyDesk
 
 _OPEN = (NoveltyState.NEW, NoveltyState.COLLECTING, NoveltyState.REGRESSED)
-_NAMED, _CLEARLY, _CONFIDENT = 8, 2 / 3, 0.5
-"""Instances that a new champion gives one name, at least; their share of all that were looked at,
-at least; and the score from which it is a name. A class just learned is named too readily."""
+_NAMED, _CLEARLY, _OF_ALL, _CONFIDENT = 8, 2 / 3, 1 / 3, 0.5
+"""Instances that a new champion gives one name, at least; their share of those that it does not see
+as they were seen before, and of all; and the score from which it is a name."""
 _LATEST = 300
 """Instances of a novelty among which those that earlier models saw are looked for."""
 _TAKEN_OVER = "novelties.taken_over"
@@ -118,8 +118,9 @@ class Succession:
     def _now_named(self, novelty: str) -> int | None:
         """Return the kind that the champion clearly gives what earlier models saw of a novelty.
 
-        Counted against it is what it does not see or is not sure of, and what an earlier model gave
-        that kind as well: that was out of the ordinary under its name.
+        Counted against it is what it does not see or is not sure of, and what it calls by another
+        name. What an earlier model was as sure of under the same name tells nothing, for it came
+        along with what was strange; but a novelty that is mostly such is left alone.
         """
         catalogue = self._workspace.catalogue
         # Not the desk's members: it forgets what the new model does not see.
@@ -127,14 +128,16 @@ class Succession:
         rows = ((catalogue.observations.get(observation), row) for observation, row in keys)
         earlier = [r for r in rows if r[0].model != self._model and r[0].image][-self._most :]
         names: Counter[int] = Counter()
+        as_before = 0
         for row, instance in earlier:
             before, now = row.instances, self._see(row.id)
-            told = (before.labels[instance], before.scores[instance] >= _CONFIDENT)
+            told = before.labels[instance], before.scores[instance] >= _CONFIDENT
             for place in rows_on(before, [instance], now).values():
-                kind = int(now.labels[place])
-                if now.scores[place] >= _CONFIDENT and told != (kind, True):
-                    names[kind] += 1
+                tells = now.labels[place], now.scores[place] >= _CONFIDENT
+                as_before += tells == told and bool(told[1])
+                names[int(now.labels[place])] += tells != told and bool(tells[1])
+        changed = len(earlier) - as_before
         for kind, count in names.most_common(1):
-            if count >= max(_NAMED, _CLEARLY * len(earlier)):
+            if count >= max(_NAMED, _CLEARLY * changed, _OF_ALL * len(earlier)):
                 return kind
         return None

@@ -146,8 +146,9 @@ def _black_polybag(rng: Rng) -> Package:
 
 
 def _holiday_box(rng: Rng) -> Package:
-    half = (rng.uniform(0.06, 0.10), rng.uniform(0.05, 0.08), rng.uniform(0.025, 0.05))
-    mass = 8 * half[0] * half[1] * half[2] * rng.uniform(420, 640)
+    half = (rng.uniform(0.075, 0.105), rng.uniform(0.06, 0.085), rng.uniform(0.028, 0.045))
+    # A cup bears this near its middle, and not on a quarter of its face.
+    mass = rng.uniform(0.85, 1.1)
     surface = f"holiday{rng.integers(HOLIDAYS)}"
     parts = [Part("box", half, _pick(rng, ((0.97, 0.97, 0.97),), 0.04), surface=surface, mass=mass)]
     if rng.random() < 0.4:

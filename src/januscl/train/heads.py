@@ -71,6 +71,11 @@ class KindPredictor(nn.Module):
             self.kinds.weight[: old.out_features] = old.weight
             self.kinds.bias[: old.out_features] = old.bias
 
+    def untaught(self) -> dict[str, Tensor]:
+        """Return, by parameter, which rows ``(K,) bool`` are of kinds that were never taught."""
+        rows = (self.kinds.bias == _UNSEEN_BIAS) & (self.kinds.weight == 0).all(dim=1)
+        return {"kinds.weight": rows, "kinds.bias": rows}
+
 
 class MaskPredictor(nn.Module):
     """From mask features ``(N, C, 14, 14)`` to one mask, repeated for each class as a view."""

@@ -122,14 +122,21 @@ class Interpolate:
 
 
 def interpolate(champion: Any, network: Any, part: float) -> None:
-    """Move the weights of ``network`` in place to ``part`` of the way from the champion's."""
-    before = champion.state_dict()
-    network.load_state_dict(
-        {
-            name: before[name].lerp(weight, part) if weight.is_floating_point() else weight
-            for name, weight in network.state_dict().items()
-        }
-    )
+    """Move the weights of ``network`` in place to ``part`` of the way from the champion's.
+
+    But for the rows of kinds that the champion was not taught: there is nothing to go back to, and
+    the model would see the new kind and call it by another name.
+    """
+    before, after = champion.state_dict(), network.state_dict()
+    between = {
+        name: before[name].lerp(weight, part) if weight.is_floating_point() else weight
+        for name, weight in after.items()
+    }
+    for place, module in champion.named_modules():
+        rows = module.untaught() if hasattr(module, "untaught") else {}
+        for name, fresh in rows.items():
+            between[f"{place}.{name}"][fresh] = after[f"{place}.{name}"][fresh]
+    network.load_state_dict(between)
 
 
 def strategy_named(name: str) -> Strategy:
@@ -138,7 +145,7 @@ def strategy_named(name: str) -> Strategy:
     Raises:
         NotFound: No strategy has this name.
     """
-    known: tuple[Strategy, ...] = (Naive(), Replay(), Interpolate(Replay(0.6)))
+    known: tuple[Strategy, ...] = (Naive(), Replay(), Interpolate(Replay(0.7)))
     for strategy in known:
         if strategy.name == name:
             return strategy

@@ -9,10 +9,24 @@ from januscl.core import Novelty, NoveltyState
 from januscl.triage.sightings import Key, Sighting
 
 _LATEST = 300
+_AS_FAST = 0.5
+"""Of the pace at which a novelty was seen before it was closed, the part at which it is back. A
+known kind has odd instances too: for ever closed, some of them would bring back any novelty."""
 
 
 def _latest(sightings: Sequence[Sighting] = ()) -> deque[Sighting]:
     return deque(sightings, maxlen=_LATEST)
+
+
+def _frames(sightings: Iterable[Sighting]) -> list[Sighting]:
+    """Return one strange sighting of each frame."""
+    return list({s.observation: s for s in sightings if s.strange}.values())
+
+
+def _pace(times: Sequence[datetime], until: datetime) -> float | None:
+    """Return the frames a second from the first of these times on; None where they span none."""
+    seconds = (until - min(times, default=until)).total_seconds()
+    return len(times) / seconds if seconds > 0 else None
 
 
 @dataclass
@@ -26,6 +40,7 @@ class File:
         members: The latest 300 of them, oldest first.
         closed: What was seen up to then does not bring it back; None before it was closed.
         returned: Instances seen since.
+        pace: Frames a second in which it was seen before; None where too few tell.
     """
 
     novelty: Novelty
@@ -34,6 +49,7 @@ class File:
     members: deque[Sighting] = field(default_factory=_latest)
     closed: datetime | None = None
     returned: list[Sighting] = field(default_factory=list)
+    pace: float | None = None
 
     def hold(self, members: Sequence[Sighting]) -> None:
         """Have these members, oldest first, instead of those it had; all stay counted."""
@@ -42,6 +58,7 @@ class File:
     def close(self, at: datetime) -> None:
         """Let nothing that was seen up to a time bring the novelty back."""
         self.closed = at
+        self.pace = _pace([s.at for s in _frames(self.members) if s.at <= at], at)
         self.returned.clear()
 
     def since_closed(self, sightings: Iterable[Sighting]) -> list[Sighting]:
@@ -53,7 +70,8 @@ class File:
 
         Args:
             sightings: In the order of their times.
-            returns: Frames with instances of a closed novelty that make it regressed.
+            returns: Frames with instances of a closed novelty that make it regressed, if they
+                came at least half as fast as its frames did before it was closed.
         """
         old = self.novelty
         self.members.extend(sightings)
@@ -68,9 +86,13 @@ class File:
         if old.state is not NoveltyState.CLOSED:
             return False
         self.returned.extend(self.since_closed(sightings))
-        if len({s.observation for s in self.returned}) < returns:
+        latest = sorted(_frames(self.returned), key=lambda s: s.at)[-returns:]
+        if len(latest) < returns:
             return False
-        self.since = min(s.at for s in self.returned)
+        now = _pace([s.at for s in latest], latest[-1].at)
+        if self.pace is not None and now is not None and now < _AS_FAST * self.pace:
+            return False
+        self.since = latest[0].at
         self.novelty = replace(self.novelty, state=NoveltyState.REGRESSED)
         self.returned.clear()
         return True

@@ -33,7 +33,8 @@ class NoveltyDesk:
         picks_a_day: Attempts a day in the whole fleet, for the cost.
         least_instances: Instances that make a novelty.
         least_frames: Frames that they must come from.
-        returns: Instances of a closed novelty, from as many frames, that make it regressed.
+        returns: Instances of a closed novelty, from as many frames, that make it regressed, where
+            they come at least half as fast as its frames did before it was closed.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class NoveltyDesk:
         picks_a_day: float,
         least_instances: int = 12,
         least_frames: int = 8,
-        returns: int = 6,
+        returns: int = 12,
     ) -> None:
         self.picks_a_day = picks_a_day
         self._places = Places(ordinary)
@@ -63,8 +64,10 @@ class NoveltyDesk:
             pool: Instances of events that belong to none of them, oldest first.
         """
         for one in kept:
-            file = File(one.novelty, utc(one.since), set(one.keys), closed=one.closed)
+            file = File(one.novelty, utc(one.since), set(one.keys))
             file.hold(one.members)
+            if one.closed is not None:
+                file.close(one.closed)
             if one.novelty.state is NoveltyState.CLOSED:
                 file.returned = file.since_closed(one.members)
             self._files[one.novelty.id] = file
