@@ -27,7 +27,12 @@ def test_a_workspace_is_saved_lost_and_brought_back(site, tmp_path):
     assert "Saved 1 blobs and the catalogue" in done.output.replace("\n", " ")
     done = janus("restore", tmp_path / "saved", "-w", tmp_path / "again", "--json")
     assert done.exit_code == 0
-    assert json.loads(done.output) == {"blobs": 1, "bytes": 8, "findings": []}
+    assert json.loads(done.output) == {
+        "blobs": 1,
+        "bytes": 8,
+        "findings": [],
+        "logged": 0,
+    }
     done = janus("fsck", "-w", tmp_path / "again")
     assert done.exit_code == 0
     assert "Nothing is wrong: 1 blobs" in done.output

@@ -267,3 +267,11 @@ def test_a_log_comes_back_from_a_backup_without_what_came_after_it(workspace, tm
         assert again.log.parcel("o-2", parcel(2).sha256) == b"picture 2"
         fill(again, [3])
         assert ids(again.log.scan(["id"])) == ["o-0", "o-1", "o-2", "o-3"]
+
+
+def test_a_writer_of_many_small_appends_does_not_grow_with_them(local, monkeypatch):
+    monkeypatch.setattr(bulk, "_CACHE_BYTES", 200_000)
+    marks = LogMarks()
+    for number in range(40):
+        marks = local.log.append([record(number)], (), marks)
+    assert local.log._records._opened.session().size_bytes() < 400_000

@@ -187,5 +187,5 @@ def test_many_observations_at_once_are_kept_as_one_by_one(catalogue, observe, no
     assert {id: (found.camera, found.image) for id, found in known.items()} == {
         "o-3": ("cam-1", "ab" * 32)
     }
-    observations.forget_bytes(["o-3"])
+    assert observations.forget_bytes(["o-0", "o-3", "o-9"]) == 1
     assert observations.get("o-3").image is None

@@ -10,6 +10,7 @@ from januscl.line.settings import Settings
 from januscl.service.logs import Log
 from januscl.store import Workspace, tend
 
+_GATHER_SECONDS, _FEW = 0.25, 4
 _PATIENCE = 30.0
 """Seconds that an unlucky worker waits at most before it tries again, and that a stop may take."""
 
@@ -89,3 +90,5 @@ class Worker:
             self._metrics.drained(moved)
             if not moved.messages:
                 self._wake.wait(seconds)
+            elif moved.messages * _FEW < self._settings.drain_messages:
+                self._stop.wait(_GATHER_SECONDS)  # one commit serves those that come meanwhile

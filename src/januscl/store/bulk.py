@@ -19,6 +19,7 @@ Turn = Callable[[], AbstractContextManager[None]]
 
 _CHUNK = 500
 _SMALL_FRAGMENTS = 8
+_CACHE_BYTES = 16 * 2**20
 _VERSIONS = "_versions"
 
 
@@ -55,7 +56,7 @@ class Bulk:
             return (Path(self.place) / _VERSIONS).is_dir()
         with self._told():
             try:
-                self._opened = _lance().dataset(self.place, storage_options=self._options)
+                self._opened = self._open()
             except ValueError:
                 return False
         return True
@@ -123,14 +124,14 @@ class Bulk:
             for some in self._newest().to_batches(**given, batch_readahead=1, scan_in_order=True):
                 yield from some.to_pylist()
 
-    def forget(self, column: str, values: Sequence[str]) -> None:
-        """Forget all rows with one of these values; their bytes go with the next `tidy`."""
-        if not values or not self.exists():
+    def forget(self, keys: Sequence[str]) -> None:
+        """Forget the rows with these keys; their bytes go with the next `tidy`."""
+        if not keys or not self.exists():
             return
         with self._turn(), self._told():
             dataset = self._newest()
             before = dataset.version
-            dataset.delete(_one_of(column, values))
+            dataset.delete(_one_of(self._key, keys))
             self._sync_folder("_deletions")
             self._committed(before, dataset)
 
@@ -195,15 +196,22 @@ class Bulk:
         if self._opened is not None:
             self._opened.checkout_latest()
             return self._opened
-        lance = _lance()
         if not self._remote and (Path(self.place) / _VERSIONS).is_dir():
             with self._turn():
                 self._mend()
         if not self.exists():
             self._make()
         if self._opened is None:
-            self._opened = lance.dataset(self.place, storage_options=self._options)
+            self._opened = self._open()
         return self._opened
+
+    def _open(self) -> Any:
+        lance = _lance()
+        # Each version has a description of all parts, and by default Lance remembers a gigabyte.
+        session = lance.Session(
+            index_cache_size_bytes=_CACHE_BYTES, metadata_cache_size_bytes=_CACHE_BYTES
+        )
+        return lance.dataset(self.place, storage_options=self._options, session=session)
 
     def _make(self) -> None:
         if not self._remote:
@@ -215,6 +223,7 @@ class Bulk:
                 self._table([]), self.place, storage_options=self._options
             )
             self._committed(0, made)
+            self._opened = self._open()
             if not self._remote:
                 sync(Path(self.place).parent)
                 sync(Path(self.place).parent.parent)

@@ -180,7 +180,7 @@ class ObservationLog:
         """Give those columns of the parcels that fit, as they were added; see `Parcel`.
 
         Args:
-            columns: ``data`` is read only where it is named; also ``logged``.
+            columns: ``data`` is read only where it is named; also ``key`` and ``logged``.
             since: Taken at or after this time.
             until: Taken before this time.
             camera: Of this camera only.
@@ -188,9 +188,9 @@ class ObservationLog:
         batch = 32 if "data" in columns else 4096
         return self._parcels.scan(columns, _condition(since, until, camera), batch)
 
-    def forget_parcels(self, observations: Sequence[str]) -> None:
-        """Forget the pictures and embeddings of observations; their bytes go with `tidy`."""
-        self._parcels.forget("observation", observations)
+    def forget(self, keys: Sequence[str]) -> None:
+        """Forget parcels by their keys, as `parcels` gives them; their bytes go with `tidy`."""
+        self._parcels.forget(keys)
 
     def tidy(self, older_than: timedelta = VERSIONS_STAY) -> None:
         """Gather small files into large ones, index them, and remove what is no longer used.

@@ -238,12 +238,19 @@ class Observations:
                     _drop_impossible_pick(connection, id, len(listed[id]["instances"]["scores"]))
         return len(new)
 
-    def forget_bytes(self, ids: Iterable[str]) -> None:
-        """Say that neither pictures nor embeddings of these observations are kept any more."""
+    def forget_bytes(self, ids: Iterable[str]) -> int:
+        """Say that neither pictures nor embeddings of these observations are kept any more.
+
+        Returns:
+            How many had one.
+        """
+        table, changed = observations.c, 0
+        had = or_(table.image.is_not(None), table.embeddings.is_not(None))
         gone = update(observations).values(image=None, embeddings=None)
         with self._door.write() as connection:
             for some in chunks(sorted(set(ids))):
-                connection.execute(gone.where(observations.c.id.in_(some)))
+                changed += connection.execute(gone.where(table.id.in_(some), had)).rowcount
+        return changed
 
 
 def _complete(connection: Connection, values: dict[str, Any]) -> None:

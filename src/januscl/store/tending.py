@@ -1,6 +1,5 @@
 """The observation log on a schedule: large files in place of small ones, and old pictures gone."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -46,16 +45,12 @@ def tend(
 
 def _forget(workspace: Workspace, before: datetime) -> int:
     forgotten = 0
-    old = iter({row["observation"]: None for row in _old(workspace, before)})
+    old = workspace.log.parcels(["key", "observation"], until=before)
     while some := list(islice(old, _AT_ONCE)):
+        ids = {row["observation"] for row in some}
         with workspace.catalogue.transaction() as tx:
             # Nobody can begin to need one of them before the catalogue says that it is gone.
-            gone = sorted(set(some) - tx.pins.kept(some))
-            tx.observations.forget_bytes(gone)
-        workspace.log.forget_parcels(gone)
-        forgotten += len(gone)
+            gone = ids - tx.pins.kept(ids)
+            forgotten += tx.observations.forget_bytes(gone)
+        workspace.log.forget([row["key"] for row in some if row["observation"] in gone])
     return forgotten
-
-
-def _old(workspace: Workspace, before: datetime) -> Iterable[dict[str, str]]:
-    return workspace.log.parcels(["observation"], until=before)
