@@ -182,6 +182,33 @@ def test_a_version_that_a_power_cut_tore_is_put_aside_and_nothing_told_is_lost(l
         assert ids(after.log.scan(["id"])) == ["o-0", "o-1", "o-2"]
 
 
+def test_a_log_whose_very_first_version_was_torn_is_begun_again(local):
+    local.log.append([record(0)])
+    for manifest in (Path(local.log.place) / "records.lance" / "_versions").glob("*.manifest"):
+        manifest.write_bytes(b"")
+    with Workspace.open(local.folder) as after:
+        after.log.append([record(0)])
+        assert ids(after.log.scan(["id"])) == ["o-0"]
+
+
+def test_a_log_is_tidied_and_read_while_it_is_written(local):
+    marks = fill_slowly(local, range(10))
+    with ThreadPoolExecutor(3) as pool:
+        writing = pool.submit(fill_slowly, local, range(10, 60), marks)
+        while not writing.done():
+            tidying = pool.submit(local.log.tidy, AT_ONCE)
+            assert local.log.parcel("o-5", parcel(5).sha256) == b"picture 5"
+            tidying.result()
+        writing.result()
+    assert local.log.count() == (60, 60)
+
+
+def fill_slowly(workspace, numbers, marks=None):
+    for number in numbers:
+        marks = workspace.log.append([record(number)], [parcel(number)], marks)
+    return marks
+
+
 def test_damaged_bytes_are_never_given(local):
     local.log.append([], [parcel(0)])
     (file,) = (Path(local.log.place) / "parcels.lance" / "data").iterdir()
@@ -274,4 +301,4 @@ def test_a_writer_of_many_small_appends_does_not_grow_with_them(local, monkeypat
     marks = LogMarks()
     for number in range(40):
         marks = local.log.append([record(number)], (), marks)
-    assert local.log._records._opened.session().size_bytes() < 400_000
+    assert local.log._records._session.size_bytes() < 400_000

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from januscl.core import JanusError, MissingDependency, Unreachable
+from januscl.core import IntegrityError, JanusError, MissingDependency, Unreachable
 from januscl.core.files import sync
 from januscl.store.blobs import no_room
 from januscl.store.s3 import endpoint
@@ -46,19 +46,21 @@ class Bulk:
         self._turn = turn
         self._remote = place.startswith("s3://")
         self._options = _storage_options() if self._remote else {}
-        self._opened: Any = None
+        self._ready = False
+        self._session: Any = None
 
     def exists(self) -> bool:
         """Say whether anything was ever kept here."""
-        if self._opened is not None:
+        if self._ready:
             return True
         if not self._remote:
-            return (Path(self.place) / _VERSIONS).is_dir()
+            return any((Path(self.place) / _VERSIONS).glob("*.manifest"))
         with self._told():
             try:
-                self._opened = self._open()
+                self._open()
             except ValueError:
                 return False
+        self._ready = True
         return True
 
     def count(self) -> int:
@@ -192,26 +194,27 @@ class Bulk:
         self._committed(before, self._newest())
 
     def _newest(self) -> Any:
-        """Return the dataset at its newest version; made, and mended, when first asked for."""
-        if self._opened is not None:
-            self._opened.checkout_latest()
-            return self._opened
-        if not self._remote and (Path(self.place) / _VERSIONS).is_dir():
-            with self._turn():
-                self._mend()
-        if not self.exists():
-            self._make()
-        if self._opened is None:
-            self._opened = self._open()
-        return self._opened
+        """Return the dataset at its newest version; made, and mended, when first asked for.
+
+        A new object each time: one that a thread moves on is not to be read by another.
+        """
+        if not self._ready:
+            if not self._remote and self.exists():
+                with self._turn():
+                    self._mend()
+            if not self.exists():
+                self._make()
+            self._ready = True
+        return self._open()
 
     def _open(self) -> Any:
         lance = _lance()
-        # Each version has a description of all parts, and by default Lance remembers a gigabyte.
-        session = lance.Session(
-            index_cache_size_bytes=_CACHE_BYTES, metadata_cache_size_bytes=_CACHE_BYTES
-        )
-        return lance.dataset(self.place, storage_options=self._options, session=session)
+        if self._session is None:
+            # Of each version all parts are described, and by default Lance remembers a gigabyte.
+            self._session = lance.Session(
+                index_cache_size_bytes=_CACHE_BYTES, metadata_cache_size_bytes=_CACHE_BYTES
+            )
+        return lance.dataset(self.place, storage_options=self._options, session=self._session)
 
     def _make(self) -> None:
         if not self._remote:
@@ -223,7 +226,6 @@ class Bulk:
                 self._table([]), self.place, storage_options=self._options
             )
             self._committed(0, made)
-            self._opened = self._open()
             if not self._remote:
                 sync(Path(self.place).parent)
                 sync(Path(self.place).parent.parent)
@@ -253,11 +255,14 @@ class Bulk:
                     dataset.scanner([self._key], fragments=[part]).to_table()
         except (OSError, ValueError, RuntimeError):
             return False
+        except BaseException as error:
+            if _panicked(error):
+                return False
+            raise
         return True
 
     def _committed(self, before: int, dataset: Any) -> None:
         """Bring a new version to the disk."""
-        self._opened = dataset
         if self._remote or dataset.version == before:
             return
         folder = Path(self.place)
@@ -307,6 +312,15 @@ class Bulk:
                     "the network, and the credentials and region in the environment."
                 ) from None
             raise no_room(error, f"observation log {self.place}") from error
+        except BaseException as error:
+            if not _panicked(error):
+                raise
+            raise IntegrityError(f"{self.place} cannot be read or written: {error}") from error
+
+
+def _panicked(error: BaseException) -> bool:
+    """Say whether Lance gave up, which no handler of errors would catch."""
+    return type(error).__module__ == "pyo3_runtime"
 
 
 def _lance() -> Any:
