@@ -1,6 +1,5 @@
 """What robots sent, watched and triaged in the order in which it was seen."""
 
-import io
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
@@ -111,11 +110,7 @@ class Floor:
             return self._workspace.observation(row.id)
         # Nobody looks at these pixels, and they take no memory.
         pixels = np.broadcast_to(np.zeros(3, np.uint8), (row.height, row.width, 3))
-        arrays: dict[str, Any] = {}
-        if row.embeddings is not None:
-            packed = io.BytesIO(self._workspace.blobs.get(row.embeddings))
-            with np.load(packed, allow_pickle=False) as found:
-                arrays = dict(found)
+        arrays = self._workspace.embeddings(row)
         seen = replace(
             row.instances,
             embeddings=arrays.get("instances"),
