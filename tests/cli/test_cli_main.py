@@ -83,13 +83,13 @@ def test_the_commands_are_those_that_the_manual_promises():
     assert {name[0] for name in LEAVES} == {
         "demo", "replay", "train", "evaluate", "deck", "events", "tickets", "novelties", "release",
         "status", "rejects", "audit", "labels", "models", "version", "backup", "restore", "fsck",
-        "serve", "token", "config",
+        "serve", "token", "config", "worker",
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", sorted(LEAVES.keys() - {("serve",)}), ids=" ".join)
+@pytest.mark.parametrize("name", sorted(LEAVES.keys() - {("serve",), ("worker",)}), ids=" ".join)
 def test_every_command_takes_json(name):
-    """But `serve`, which ends with no answer and logs in JSON anyhow."""
+    """But `serve` and `worker`, which end with no answer."""
     assert any("--json" in option.opts for option in LEAVES[name].params)
 
 

@@ -140,6 +140,9 @@ def test_a_closed_novelty_that_took_in_another_still_comes_back_and_may_be_label
     assert state(shift, first) is NoveltyState.CLOSED
     for k in range(16):
         shift.pick((3, 2, 1, 2), 0, Outcome.MISSED, k % 2, odd=[0])
+    assert state(shift, first) is NoveltyState.REGRESSED, "it may be chance that these failed"
+    for k in range(20):
+        shift.pick((1, 2, 1, 2), 0, Outcome.PICKED, k % 2)
     assert state(shift, first) is NoveltyState.COLLECTING
     (again,) = shift.line.ready()
     assert again.id == first.id
