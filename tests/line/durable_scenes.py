@@ -25,8 +25,9 @@ from januscl.store import Workspace
 
 HERE = Path(__file__).parent
 COUNTED = (
-    "labels.asked", "labelled", "slice.kept", "deck.built", "trained", "gate.pass",
-    "novelty.labelling", "novelty.in_deck", "novelty.in_release", "novelty.closed", "slice.frozen",
+    "images.preserved", "labels.asked", "labelled", "slice.kept", "deck.built", "trained",
+    "gate.pass", "novelty.labelling", "novelty.in_deck", "novelty.in_release", "novelty.closed",
+    "slice.frozen",
 )  # fmt: skip
 
 

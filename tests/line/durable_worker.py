@@ -30,7 +30,7 @@ def main(folder, executor, real):
     ledger.know(champion.id, np.load(folder / "ordinary.npy"))
     swapped = {JUDGE: "durable_jobs:passes"} | ({} if real else {TRAIN: "durable_jobs:trains"})
     jobs = Counting(folder / "jobs", swapped)
-    shop = Shop(workspace, ledger, champion.taxonomy, jobs, POLICY, lambda: datetime.now(UTC))
+    shop = Shop(workspace, ledger, jobs, POLICY, lambda: datetime.now(UTC))
     with Workflows(folder / "workflows.db", executor, Way(shop, 0.05), pause=0.05) as workflows:
         for novelty in catalogue.novelties.list([NoveltyState.COLLECTING]):
             workflows.begin(novelty.id, catalogue.campaigns.list(novelty.id)[-1].id)

@@ -11,7 +11,7 @@ from januscl.store import Role, Workspace
 
 LISTS = (
     "tickets", "novelties", "events", "campaigns", "decks", "evaluations", "releases", "audit",
-    "models",
+    "models", "robots",
 )  # fmt: skip
 ROUTES = [
     ("POST", "/observations", Act.SEND),
@@ -21,6 +21,10 @@ ROUTES = [
     ("GET", "/models/m-0/weights", Act.FETCH),
     ("GET", "/label-tasks", Act.TASKS),
     ("POST", f"/label-tasks/{scenes.record()['id']}/label", Act.LABEL),
+    ("GET", f"/label-tasks/{scenes.record()['id']}/image", Act.TASKS),
+    ("GET", "/kinds", Act.TASKS),
+    ("POST", "/kinds", Act.NAME),
+    ("GET", "/stream", Act.READ),
     ("GET", "/tokens", Act.TOKENS),
     ("POST", "/tokens/none/revoke", Act.TOKENS),
     *(("GET", f"/{name}", Act.READ) for name in LISTS),
@@ -100,6 +104,7 @@ def test_a_path_trick_in_an_id_finds_nothing(house, trick):
         ("GET", f"/models/{trick}/weights", "robot-1"),
         ("PUT", f"/observations/{trick}/image", "robot-1"),
         ("POST", f"/label-tasks/{trick}/label", "annotator"),
+        ("GET", f"/label-tasks/{trick}/image", "annotator"),
         ("POST", f"/tokens/{trick}/revoke", "admin"),
     ):
         answer = house.ask(method, path, who, content=b"{}")

@@ -28,12 +28,15 @@ from januscl.core import (
     Ticket,
     Verdict,
     encode_mask,
+    new_id,
 )
 from januscl.core.message import MEDIA_TYPE, model_statement
 from januscl.core.wire import instances_from_json, rle_to_json
 from januscl.line import intake
 from januscl.line.checking_in import signing_key
+from januscl.line.kinds import kinds_of
 from januscl.line.settings import key_file
+from januscl.line.wanting import RULE
 
 NOW = datetime.now(UTC)
 TAXONOMY = Taxonomy().with_kind("box").with_kind("bag")
@@ -122,6 +125,9 @@ def test_an_annotator_reads_the_tasks_with_their_proposals_and_gives_labels(full
         None,
         [{"category_id": 9, "segmentation": [[0, 0, 9, 0, 9, 9]]}],
         [{"category_id": "1", "segmentation": [[0, 0, 9, 0, 9, 9]]}],
+        [{"category": "whale", "segmentation": [[0, 0, 9, 0, 9, 9]]}],
+        [{"category_id": 1, "category": "bag", "segmentation": [[0, 0, 9, 0, 9, 9]]}],
+        [{"category_id": 1, "category": 7, "segmentation": [[0, 0, 9, 0, 9, 9]]}],
         [{"category_id": 1, "segmentation": [[0, 0]]}],
         [{"category_id": 1, "segmentation": [[10**400] * 6]}],
         [{"category_id": 1, "segmentation": [[900, 900, 990, 900, 990, 990]]}],
@@ -136,6 +142,87 @@ def test_a_label_that_cannot_be_right_is_refused_and_the_task_stays(full, instan
     answer = full.ask("POST", path, "annotator", json={"instances": instances})
     assert answer.status_code == 422, answer.text
     assert len(full.workspace.catalogue.label_tasks.pending()) == 1
+
+
+def labels(house, *entries):
+    """Label the frame of the one task; return the answer."""
+    square = [[12.0, 12.0, 20.0, 12.0, 20.0, 20.0, 12.0, 20.0]]
+    given = [{"segmentation": square, **entry} for entry in entries]
+    path = f"/label-tasks/{house.labelled}/label"
+    return house.ask("POST", path, "annotator", json={"instances": given})
+
+
+def test_an_annotator_names_a_kind_that_no_model_knows_and_labels_by_it(full):
+    assert labels(full, {"category": "tyre"}).status_code == 422, "a label makes no kind"
+    told = full.ask("POST", "/kinds", "annotator", json={"name": "tyre", "shape": "ring"})
+    assert told.json() == {"id": 3, "name": "tyre", "shape": "ring", "retired": False}
+    again = full.ask("POST", "/kinds", "admin", json={"name": "tyre"})
+    assert again.json() == told.json(), "the same name is the same kind"
+    corner = [[0.0, 0.0, 6.0, 0.0, 6.0, 6.0, 0.0, 6.0]]
+    by_id = {"category_id": 3, "segmentation": corner}
+    assert labels(full, {"category": "tyre"}, by_id).status_code == 204
+    label = full.workspace.catalogue.labels.get(full.labelled).label
+    assert label.truth.labels.tolist() == [3, 3]
+    kinds = full.ask("GET", "/kinds", "annotator").json()
+    assert [(kind["id"], kind["name"]) for kind in kinds] == [(1, "box"), (2, "bag"), (3, "tyre")]
+
+
+def test_the_id_of_a_kind_is_never_used_again(full):
+    catalogue, weights = full.workspace.catalogue, full.workspace.blobs.put(WEIGHTS)
+    grown = TAXONOMY.with_kind("crate")  # of a challenger that never became champion
+    catalogue.models.put(ModelVersion("m-2", weights, grown, None, None, NOW, {}))
+    assert full.ask("POST", "/kinds", "annotator", json={"name": "crate"}).json()["id"] == 3
+    assert full.ask("POST", "/kinds", "annotator", json={"name": "tyre"}).json()["id"] == 4
+    other = TAXONOMY.with_kind("drum")  # a champion from elsewhere, that took id 3 for its own
+    catalogue.models.put(ModelVersion("m-3", weights, other, None, None, NOW, {}))
+    catalogue.aliases.set("champion", "m-3")
+    assert [k.name for k in kinds_of(catalogue)] == ["box", "bag", "drum", "tyre"]
+    assert full.ask("POST", "/kinds", "annotator", json={"name": "tube"}).json()["id"] == 5
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, [], {}, {"name": 3}, {"name": ""}, {"name": "Tyre"}, {"name": " tyre"},
+        {"name": "a  b"}, {"name": "x" * 61}, {"name": "../etc"}, {"name": "<b>"},
+        {"name": "tyre\u202e"}, {"name": "tyre", "shape": "round!"}, {"name": "tyre", "shape": 1},
+    ],
+)  # fmt: skip
+def test_a_kind_whose_name_is_no_plain_words_is_refused(full, value):
+    assert full.ask("POST", "/kinds", "annotator", json=value).status_code == 422
+    assert len(kinds_of(full.workspace.catalogue)) == 2
+
+
+def test_a_name_is_not_given_to_a_kind_of_another_shape(full):
+    assert full.ask("POST", "/kinds", "annotator", json={"name": "tyre"}).status_code == 200
+    again = full.ask("POST", "/kinds", "annotator", json={"name": "tyre", "shape": "ring"})
+    assert again.status_code == 409
+    assert "exists already, under id 3" in again.text
+
+
+def test_without_a_champion_nobody_can_tell_which_id_is_free(house):
+    assert house.ask("GET", "/kinds", "annotator").json() == []
+    assert house.ask("POST", "/kinds", "annotator", json={"name": "tyre"}).status_code == 409
+
+
+def test_an_annotator_sees_the_picture_of_a_task_and_of_nothing_else(full):
+    answer = full.ask("GET", f"/label-tasks/{full.labelled}/image", "annotator")
+    assert (answer.content, answer.headers["content-type"]) == (WEIGHTS, "image/png")
+    message, (record,) = scenes.batch([2])
+    full.ask("POST", "/observations", content=message, headers={"Content-Type": MEDIA_TYPE})
+    intake.drain(full.workspace)
+    assert full.ask("GET", f"/label-tasks/{record['id']}/image", "annotator").status_code == 404
+
+
+def test_an_operator_sees_what_each_robot_should_run_and_runs(full):
+    value = {"running": "m-0", "counters": {"observed": 4}, "error": "the lens is wet"}
+    full.ask("POST", "/robots/robot-1/check-in", json=value)
+    first, second = full.ask("GET", "/robots", "operator").json()
+    assert (first["robot"], first["line"], first["desired"]) == ("robot-1", "line-a", "m-1")
+    assert (first["running"], first["error"], first["counters"]) == (
+        "m-0", "the lens is wet", {"observed": 4},
+    )  # fmt: skip
+    assert (second["robot"], second["seen"], second["running"]) == ("robot-2", None, None)
 
 
 def test_a_label_that_nobody_asked_for_is_not_found(full):
@@ -160,6 +247,26 @@ def test_a_robot_that_checks_in_learns_which_model_to_run_and_what_is_wanted(ful
     Ed25519PublicKey.from_public_bytes(key).verify(signature, statement)
     (kept,) = full.workspace.catalogue.check_ins.list()
     assert (kept.robot, kept.running, kept.counters) == ("robot-1", "m-0", {"clock_ahead_ms": -3})
+
+
+def test_a_robot_is_asked_for_the_pixels_of_what_a_novelty_collects(full):
+    catalogue = full.workspace.catalogue
+    sent = [scenes.record(20 + n, at=NOW.isoformat(), id=new_id(NOW, bytes([n] * 10)))
+            for n in range(3)]  # fmt: skip
+    message, (shown,) = scenes.batch([30])
+    other = scenes.record(31, "robot-2", at=NOW.isoformat(), id=new_id(NOW, bytes([9] * 10)))
+    for record in sent:
+        full.ask("POST", "/observations", json=record)
+    full.ask("POST", "/observations", json=other, who="robot-2")
+    full.ask("POST", "/observations", content=message, headers={"Content-Type": MEDIA_TYPE})
+    intake.drain(full.workspace)
+    member, pinned, _ = (record["id"] for record in sent)
+    old = new_id(NOW - timedelta(hours=25), bytes(10))
+    catalogue.novelties.assign("n-1", [(id, 0) for id in (member, shown["id"], other["id"], old)])
+    catalogue.pins.add([pinned, old], RULE)
+    value = {"running": None, "counters": {}, "error": None}
+    answer = full.ask("POST", "/robots/robot-1/check-in", json=value).json()
+    assert answer["wanted"] == [pinned, member], "the latest first, and nobody else's"
 
 
 def test_a_robot_without_a_champion_runs_what_it_has(house):

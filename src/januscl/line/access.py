@@ -24,7 +24,8 @@ class Act(StrEnum):
     SEND = "send observations, pictures and outcomes, and check in"
     FETCH = "fetch the weights of a model"
     LABEL = "label frames"
-    TASKS = "read label tasks"
+    NAME = "name a kind that no model knows yet"
+    TASKS = "read label tasks, their pictures and the kinds"
     READ = "read what the line knows and does"
     TOKENS = "list and revoke tokens"
 
@@ -33,6 +34,7 @@ MAY: Mapping[Act, frozenset[Role]] = {
     Act.SEND: frozenset({Role.ROBOT}),
     Act.FETCH: frozenset({Role.ROBOT, Role.OPERATOR, Role.ADMIN}),
     Act.LABEL: frozenset({Role.ANNOTATOR}),
+    Act.NAME: frozenset({Role.ANNOTATOR, Role.ADMIN}),
     Act.TASKS: frozenset({Role.ANNOTATOR, Role.OPERATOR, Role.ADMIN}),
     Act.READ: frozenset({Role.OPERATOR, Role.ADMIN}),
     Act.TOKENS: frozenset({Role.ADMIN}),

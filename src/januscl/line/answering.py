@@ -1,4 +1,4 @@
-"""A label that an annotator sends: read, judged against its frame, and kept."""
+"""What an annotator gets and gives: the picture of a task, and its label, judged and kept."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,7 +8,6 @@ import numpy as np
 
 from januscl.annotate import rle_of_polygon, validate_label
 from januscl.core import (
-    Conflict,
     Instances,
     InvalidInput,
     Label,
@@ -19,6 +18,7 @@ from januscl.core import (
 from januscl.core.message import check_id
 from januscl.core.wire import rle_from_json
 from januscl.line.answers import receive
+from januscl.line.kinds import check_kinds, kinds_of
 from januscl.line.readings import MOST_INSTANCES
 from januscl.store import Workspace
 
@@ -34,7 +34,7 @@ def take_label(
         workspace: Holds the task.
         observation: Id of the frame.
         value: ``{"instances": [{"category_id": id, "segmentation": polygons or run lengths}]}``,
-            as COCO writes annotations.
+            as COCO writes annotations; ``"category"`` with the kind's name will do for the id.
         annotator: Who gave it.
         at: When.
 
@@ -48,7 +48,8 @@ def take_label(
     if not catalogue.label_tasks.asked(observation=observation):
         raise NotFound(f"no label task asks for observation {observation}")
     seen = catalogue.observations.get(observation)
-    taxonomy = _taxonomy(workspace)
+    taxonomy = kinds_of(catalogue)
+    check_kinds(taxonomy)
     size = (seen.height, seen.width)
     masks, kinds = _annotations(value, size, taxonomy)
     label = Label(observation, Instances.of_masks(masks, kinds), annotator, at)
@@ -57,12 +58,18 @@ def take_label(
     catalogue.audit.record(annotator, "label.given", observation, {"instances": len(masks)}, at)
 
 
-def _taxonomy(workspace: Workspace) -> Taxonomy:
-    try:
-        champion = workspace.catalogue.aliases.get("champion")
-    except NotFound as error:
-        raise Conflict("there is no champion yet, and so there are no kinds to label") from error
-    return workspace.catalogue.models.get(champion).taxonomy
+def task_picture(workspace: Workspace, observation: str) -> bytes:
+    """Return the PNG of a frame that was asked for.
+
+    Raises:
+        NotFound: Nobody asked for a label of this frame.
+    """
+    check_id(observation)
+    for asked in workspace.catalogue.label_tasks.asked(observation=observation):
+        for task in workspace.catalogue.label_tasks.list(asked.novelty):
+            if task.observation == observation:
+                return workspace.blobs.get(task.image)
+    raise NotFound(f"no label task asks for observation {observation}")
 
 
 def _annotations(
@@ -79,15 +86,33 @@ def _annotations(
     masks, kinds = list[Rle](), list[int]()
     for index, entry in enumerate(listed):
         thing = f"instances[{index}]"
-        kind = entry.get("category_id") if isinstance(entry, Mapping) else None
-        if type(kind) is not int:
-            raise InvalidInput(
-                thing, "a whole category_id", repr(entry)[:80], "Name the kind by its class id."
-            )
-        taxonomy.check_labels([kind], thing)
+        kinds.append(_kind(entry, taxonomy, thing))
         masks.append(_mask(entry.get("segmentation"), size, thing))
-        kinds.append(kind)
     return masks, kinds
+
+
+def _kind(entry: Any, taxonomy: Taxonomy, thing: str) -> int:
+    """Return the class id of an annotation, which names it by the id or by the kind's name."""
+    given = entry if isinstance(entry, Mapping) else {}
+    id, name = given.get("category_id"), given.get("category")
+    if isinstance(name, str) and id is None:
+        if not taxonomy.has(name):
+            raise InvalidInput(
+                thing, "a kind that there is", repr(name)[:80],
+                "`GET /api/v1/kinds` lists them; `POST /api/v1/kinds` names a new one.",
+            )  # fmt: skip
+        id = taxonomy.named(name).id
+    if type(id) is not int or (name is not None and not isinstance(name, str)):
+        raise InvalidInput(
+            thing, "a whole category_id, or a category's name", repr(entry)[:80], "Name the kind."
+        )
+    taxonomy.check_labels([id], thing)
+    if name is not None and taxonomy.kind(id).name != name:
+        raise InvalidInput(
+            thing, f"category {taxonomy.kind(id).name!r} for id {id}", repr(name)[:80],
+            "Send one of the two.",
+        )  # fmt: skip
+    return id
 
 
 def _mask(value: Any, size: tuple[int, int], thing: str) -> Rle:

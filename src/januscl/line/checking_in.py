@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from januscl.core import Conflict, InvalidInput, ModelVersion, NotFound, Outcome
 from januscl.line.standing import Standing
+from januscl.line.wanting import REACH, Wanting
 from januscl.release.signing import new_key, read_key, sign_model
-from januscl.store import CheckIn, Workspace
+from januscl.store import Catalogue, CheckIn, Workspace
 
 _COUNTER = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _MOST_COUNTERS, _LONGEST_ERROR, _LARGEST = 64, 2000, 2**53
-_WANTED_HOURS, _MOST_WANTED = 24, 20
+_MOST_WANTED = 20
 
 
 def signing_key(path: Path) -> Ed25519PrivateKey:
@@ -49,6 +50,7 @@ class Desk:
     ) -> None:
         self._workspace, self._catalogue = workspace, workspace.catalogue
         self._key, self._clock = key, clock
+        self._wanting = Wanting(workspace.catalogue)
         self._models: dict[str, dict[str, Any]] = {}
 
     def check_in(self, robot: str, value: Any) -> dict[str, Any]:
@@ -84,14 +86,10 @@ class Desk:
 
     def _desired(self, robot: str) -> ModelVersion | None:
         """Return the version that a robot should run; the champion, for one in no known cell."""
-        cells = self._catalogue.cells.list()
         try:
-            champion = self._catalogue.aliases.get("champion")
-            runs = Standing(self._catalogue, cells).runs()
+            champion, runs = _standing(self._catalogue)
         except NotFound:
             return None
-        except InvalidInput:  # an open release that does not fit these cells decides nothing
-            runs = {}
         return self._catalogue.models.get(runs.get(robot, champion))
 
     def _told(self, model: ModelVersion) -> dict[str, Any]:
@@ -106,8 +104,8 @@ class Desk:
         return self._models[model.id]
 
     def _wanted(self, robot: str, now: datetime) -> list[str]:
-        """Return the latest failed picks whose pixels did not come with them."""
-        since = now - timedelta(hours=_WANTED_HOURS)
+        """Return the latest failed picks whose pixels did not come, and what else is wanted."""
+        since = now - REACH
         failed = [
             row
             for outcome in Outcome
@@ -118,7 +116,45 @@ class Desk:
             if row.image is None
         ]
         failed.sort(key=lambda row: row.at, reverse=True)
-        return [row.id for row in failed[:_MOST_WANTED]]
+        ids = [row.id for row in failed[:_MOST_WANTED]]
+        return list(dict.fromkeys([*ids, *self._wanting.of(robot, now)]))
+
+
+def robots_of(catalogue: Catalogue) -> list[dict[str, Any]]:
+    """Return each robot's place, the model that it should run, and how it was last, by its name."""
+    cells = {cell.robot: cell for cell in catalogue.cells.list()}
+    told = {check_in.robot: check_in for check_in in catalogue.check_ins.list()}
+    try:
+        champion, runs = _standing(catalogue)
+    except NotFound:
+        champion, runs = None, {}
+    found = []
+    for robot in sorted(cells.keys() | told.keys()):
+        cell, last = cells.get(robot), told.get(robot)
+        found.append(
+            {
+                "robot": robot,
+                "camera": cell and cell.camera,
+                "line": cell and cell.line,
+                "site": cell and cell.site,
+                "station": cell is not None and cell.station,
+                "desired": runs.get(robot, champion),
+                "running": last and last.running,
+                "seen": last and last.at,
+                "error": last and last.error,
+                "counters": last.counters if last else {},
+            }
+        )
+    return found
+
+
+def _standing(catalogue: Catalogue) -> tuple[str, dict[str, str]]:
+    """Return the champion and which model each robot in a known cell should run."""
+    champion = catalogue.aliases.get("champion")
+    try:
+        return champion, Standing(catalogue, catalogue.cells.list()).runs()
+    except InvalidInput:  # an open release that does not fit these cells decides nothing
+        return champion, {}
 
 
 def _check_in(robot: str, value: Any, at: datetime) -> CheckIn:

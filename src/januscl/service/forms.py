@@ -66,6 +66,15 @@ class CheckedIn(BaseModel):
     campaigns: list[OpenCampaign]
 
 
+class NamedKind(BaseModel):
+    """A kind of package under its permanent id."""
+
+    id: int
+    name: str
+    shape: str
+    retired: bool
+
+
 def problems(*statuses: int) -> dict[int | str, Schema]:
     """Return these answers as OpenAPI lists them."""
     return {status: {"model": Problem} for status in statuses}
@@ -155,14 +164,26 @@ LABEL = body(
         "application/json": _object(
             {
                 "instances": _array(
-                    _object(
-                        {
+                    {
+                        "type": "object",
+                        "properties": {
                             "category_id": _WHOLE,
+                            "category": _TEXT,
                             "segmentation": {"anyOf": [_RLE, _array(_array(_NUMBER))]},
-                        }
-                    )
+                        },
+                        "required": ["segmentation"],
+                    }
                 )
             }
         )
+    }
+)
+KIND = body(
+    {
+        "application/json": {
+            "type": "object",
+            "properties": {"name": _TEXT, "shape": _TEXT},
+            "required": ["name"],
+        }
     }
 )

@@ -10,18 +10,20 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from januscl.core import Instances, Taxonomy
+from januscl.core import Instances, InvalidInput, Kind, Taxonomy
 from januscl.core.wire import instances_to_json, taxonomy_to_json
 from januscl.line.access import Act, revoke_token
-from januscl.line.answering import take_label
+from januscl.line.answering import take_label, task_picture
+from januscl.line.checking_in import robots_of
 from januscl.line.intake import read_json
+from januscl.line.kinds import kinds_of, name_kind
 from januscl.service import forms
 from januscl.service.errors import Answer
 from januscl.service.gate import House, who_may
 from januscl.service.room import Room
 from januscl.store import Catalogue, TokenRow
 
-_MOST_LABEL = 8 * 2**20
+_MOST_LABEL, _MOST_KIND = 8 * 2**20, 4096
 _PROBLEMS = forms.problems(401, 403, 422, 429)
 Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many, the latest.")]
 
@@ -45,6 +47,14 @@ _LISTS: Mapping[str, tuple[Act, str, Callable[[Catalogue, int], Iterable[Any]]]]
     "label-tasks": (
         Act.TASKS, "Frames that wait for the truth, oldest first.",
         lambda c, n: c.label_tasks.pending()[:n],
+    ),
+    "kinds": (
+        Act.TASKS, "The kinds that labels may name, under their permanent ids.",
+        lambda c, n: list(kinds_of(c))[:n],
+    ),
+    "robots": (
+        Act.READ, "Robots: the model each should run, the one it runs, and how it was last.",
+        lambda c, n: robots_of(c)[:n],
     ),
     "decks": (
         Act.READ, "Training decks, oldest first; of their items, how many there are.",
@@ -107,6 +117,39 @@ def work_routes(house: House, room: Room) -> APIRouter:
     """Return the routes by which people change something."""
     router = APIRouter(prefix=forms.PREFIX, tags=["people"])
     labeller, admin = who_may(house, Act.LABEL), who_may(house, Act.TOKENS)
+    looker, namer = who_may(house, Act.TASKS), who_may(house, Act.NAME)
+
+    @router.get(
+        "/label-tasks/{observation}/image",
+        response_class=Response,
+        responses={
+            200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
+            **_PROBLEMS, **forms.problems(404),
+        },
+    )  # fmt: skip
+    def show_picture(observation: str, token: TokenRow = looker) -> Response:
+        """Return the PNG of a frame that was asked for."""
+        headers = {"Cache-Control": "private, immutable", "X-Content-Type-Options": "nosniff"}
+        data = task_picture(house.workspace, observation)
+        return Response(data, headers=headers, media_type="image/png")
+
+    @router.post(
+        "/kinds",
+        response_model=forms.NamedKind,
+        responses=_PROBLEMS | forms.problems(400, 408, 409, 413, 507),
+        openapi_extra=forms.KIND,
+    )
+    async def give_kind(request: Request, token: TokenRow = namer) -> Response:
+        """Give a kind that no model knows yet its permanent id; asked again, it is the same."""
+        async with house.bodies.read(request, _MOST_KIND) as body:
+
+            def take() -> Kind:
+                room.check()
+                name, shape = _named(read_json(body))
+                now = datetime.now(UTC)
+                return name_kind(house.workspace.catalogue, name, shape, token.name, now)
+
+            return Answer(_plain(await run_in_threadpool(take)))
 
     @router.post(
         "/label-tasks/{observation}/label",
@@ -135,6 +178,17 @@ def work_routes(house: House, room: Room) -> APIRouter:
         return Response(status_code=204)
 
     return router
+
+
+def _named(value: Any) -> tuple[str, str]:
+    """Return name and shape of ``{"name": text, "shape": text}``, of which the last may lack."""
+    given = value if isinstance(value, Mapping) else {}
+    name, shape = given.get("name"), given.get("shape", "unknown")
+    if not isinstance(name, str) or not isinstance(shape, str):
+        raise InvalidInput(
+            "body", '{"name": text, "shape": text}', repr(value)[:80], "Name the kind."
+        )
+    return name, shape
 
 
 def _plain(value: Any) -> Any:

@@ -46,9 +46,11 @@ class Pins:
                 for id in sorted(set(observations))
             )
 
-    def list(self, rule: str) -> Sequence[str]:
-        """Return the ids of the observations that a rule keeps, in their order."""
+    def list(self, rule: str, first: str | None = None) -> Sequence[str]:
+        """Return the ids, from ``first`` on, of the observations that a rule keeps, in order."""
         query = select(pins.c.observation).where(pins.c.rule == rule)
+        if first is not None:
+            query = query.where(pins.c.observation >= first)
         with self._door.read() as connection:
             return list(connection.scalars(query.order_by(pins.c.observation)))
 

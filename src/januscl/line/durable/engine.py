@@ -1,12 +1,13 @@
 """DBOS over a database of its own: where workflows are kept, and how they go on after a kill."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 
 from januscl.core import MissingDependency
-from januscl.line.durable.way import QUEUE, Way
+from januscl.line.durable.way import QUEUE, QUICK, Way
 
 try:
     from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
@@ -15,7 +16,7 @@ except ModuleNotFoundError as error:
         f"durable workflows need {error.name}; install it with: pip install 'januscl[service]'"
     ) from error
 
-VERSION = "januscl-line-1"
+VERSION = "januscl-line-2"
 """Of the workflows. To be changed when their steps change, for then old ones cannot go on."""
 FILE = "workflows.db"
 _LIVE = ["PENDING", "ENQUEUED", "DELAYED"]
@@ -39,6 +40,7 @@ class Workflows:
         self, place: Path | str, executor: str, way: Way, jobs: int = 1, pause: float = 1.0
     ) -> None:
         self._executor, self._way, self._jobs, self._pause = executor, way, jobs, pause
+        self._begun = set[str]()
         self._config: DBOSConfig = {
             "name": "januscl-line",
             "application_version": VERSION,
@@ -64,19 +66,24 @@ class Workflows:
         def novelty(novelty: str) -> str:
             return way.run(novelty)
 
+        def ticket(ticket: str) -> str:
+            return way.run_ticket(ticket)
+
         def heavy(function: str, arguments: dict[str, Any], key: str) -> dict[str, Any]:
             return way.run_heavy(function, arguments, key)
 
         # A workflow may be killed any number of times.
         self._novelty = DBOS.workflow(name="novelty", max_recovery_attempts=None)(novelty)
+        self._ticket = DBOS.workflow(name="ticket", max_recovery_attempts=None)(ticket)
         way.heavy = DBOS.workflow(name="heavy", max_recovery_attempts=None)(heavy)
         DBOS.launch()
-        DBOS.register_queue(
-            QUEUE,
-            worker_concurrency=self._jobs,
-            polling_interval_sec=self._pause,
-            on_conflict="always_update",
-        )
+        for queue, at_once in ((QUEUE, self._jobs), (QUICK, 1)):
+            DBOS.register_queue(
+                queue,
+                worker_concurrency=at_once,
+                polling_interval_sec=self._pause,
+                on_conflict="always_update",
+            )
         self._take_over()
         return self
 
@@ -93,11 +100,20 @@ class Workflows:
 
     def begin(self, novelty: str, campaign: str) -> bool:
         """Begin the workflow of a novelty's campaign, once; say whether it was begun now."""
-        id = f"novelty-{campaign}"
+        return self._start(f"novelty-{campaign}", self._novelty, novelty)
+
+    def begin_ticket(self, ticket: str) -> bool:
+        """Begin the workflow of a ticket, once; say whether it was begun now."""
+        return self._start(f"ticket-{ticket}", self._ticket, ticket)
+
+    def _start(self, id: str, workflow: Callable[[str], str], subject: str) -> bool:
+        if id in self._begun:
+            return False
+        self._begun.add(id)
         if DBOS.list_workflows(workflow_ids=[id], load_input=False, load_output=False):
             return False
         with SetWorkflowID(id):
-            DBOS.start_workflow(self._novelty, novelty)
+            DBOS.start_workflow(workflow, subject)
         return True
 
     def live(self) -> list[str]:

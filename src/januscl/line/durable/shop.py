@@ -7,6 +7,7 @@ from threading import RLock
 from januscl.core import Executor, Taxonomy
 from januscl.line.building import Builder
 from januscl.line.durable.ledger import LastingLedger
+from januscl.line.kinds import kinds_of
 from januscl.line.labelling import Labeller
 from januscl.line.policy import Policy
 from januscl.line.waiting import Waiting
@@ -19,28 +20,38 @@ class Shop:
     Args:
         workspace: Where every step is kept.
         ledger: The novelties; `LastingLedger.know` has to be called before a workflow can go on.
-        taxonomy: The kinds that labels may name.
         executor: Runs the heavy steps.
         policy: What a novelty may cost, and how a challenger is made and released.
         clock: The time, UTC.
 
     Attributes:
         lock: Held by whoever reads or changes the novelties: they are in memory as well.
-        labeller, builder: As in a `januscl.line.Cycle`.
     """
 
     def __init__(
         self,
         workspace: Workspace,
         ledger: LastingLedger,
-        taxonomy: Taxonomy,
         executor: Executor,
         policy: Policy,
         clock: Callable[[], datetime],
     ) -> None:
         self.workspace, self.catalogue = workspace, workspace.catalogue
-        self.ledger, self.taxonomy = ledger, taxonomy
-        self.executor, self.policy, self.clock = executor, policy, clock
+        self.ledger, self.executor = ledger, executor
+        self.policy, self.clock = policy, clock
         self.lock = RLock()
-        self.labeller = Labeller(workspace, ledger, Waiting(), taxonomy, clock)
-        self.builder = Builder(workspace, taxonomy, policy.learning, clock)
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The kinds that labels may name; people name new ones meanwhile."""
+        return kinds_of(self.catalogue)
+
+    @property
+    def labeller(self) -> Labeller:
+        """As in a `januscl.line.Cycle`, for the kinds of now."""
+        return Labeller(self.workspace, self.ledger, Waiting(), self.taxonomy, self.clock)
+
+    @property
+    def builder(self) -> Builder:
+        """As in a `januscl.line.Cycle`, for the kinds of now."""
+        return Builder(self.workspace, self.taxonomy, self.policy.learning, self.clock)

@@ -37,6 +37,15 @@ class Steps:
     def __init__(self, shop: Shop) -> None:
         self._shop, self._workspace, self._catalogue = shop, shop.workspace, shop.catalogue
 
+    def campaign(self, step: str, novelty: str) -> str:
+        """Return the id of a novelty's campaign."""
+        return self._catalogue.campaigns.list(novelty)[-1].id
+
+    def not_preserved(self, step: str, subject: str, reason: str) -> None:
+        """Keep that no raw images could be preserved of what a campaign or ticket is about."""
+        detail, now = {"reason": reason}, self._shop.clock()
+        once(self._workspace, step, "images.failed", subject, detail, now)
+
     def collected(self, step: str, novelty: str) -> str:
         """Say whether a novelty's campaign has its frames; labels that came late count."""
         with self._shop.lock:

@@ -21,9 +21,15 @@ from januscl.train.settings import Settings
 
 QUEUE = "januscl-heavy"
 """Of the heavy jobs; how many run at once is set in `januscl.line.durable.engine`."""
+QUICK = "januscl-quick"
+"""Of jobs that cannot wait behind a training: robots keep raw images for minutes."""
 _TRAIN = "januscl.line.jobs:train_challenger"
 _JUDGE = "januscl.line.durable.jobs:judge_challenger"
 _TEMPER = "januscl.line.durable.jobs:temper_challenger"
+_NOVEL = "januscl.line.durable.images:preserve_for_campaign"
+_FAULTY = "januscl.line.durable.images:preserve_for_ticket"
+_OF_A_FAULT = 24
+"""Raw images that are kept of each fault."""
 _TEMPERED = (0.7, 0.5)
 """Shares of what was learned that are tried in turn while the gate finds too much forgotten."""
 _CONFIDENCE = 1 - 0.1 / (1 + len(_TEMPERED))
@@ -66,6 +72,7 @@ class Way:
         Returns:
             The state that it ended in.
         """
+        self._preserve(_NOVEL, self._do(self._steps.campaign, novelty), "campaign")
         failures = 0
         while True:
             try:
@@ -76,6 +83,26 @@ class Way:
                 ended = self._give_back(novelty, str(failed), failures)
             if ended in (NoveltyState.CLOSED, NoveltyState.DISMISSED):
                 return ended
+
+    def run_ticket(self, ticket: str) -> str:
+        """Keep raw images of a camera whose view changed; return the ticket's id."""
+        self._preserve(_FAULTY, ticket, "ticket", quota=_OF_A_FAULT)
+        return ticket
+
+    def _preserve(self, function: str, subject: str, name: str, **arguments: int) -> None:
+        """Have raw images preserved, as a job; where that fails, it is told and all else goes on.
+
+        Args:
+            function: Of the job.
+            subject: Id of what fired the detector.
+            name: What the job calls it.
+            arguments: Further ones of the job.
+        """
+        given = {name: subject, "seed": self._shop.policy.learning.seed, **arguments}
+        try:
+            self._job(function, given, f"images-{subject}", QUICK)
+        except Failed as failed:
+            self._do(self._steps.not_preserved, subject, str(failed))
 
     def _round(self, novelty: str) -> str:
         """Collect, label, build, train, judge, release; then close the novelty, or go on."""
@@ -203,7 +230,9 @@ class Way:
                 return {"failed": f"{type(error).__name__}: {error}"}
         return {"failed": failed}
 
-    def _job(self, function: str, arguments: dict[str, Any], key: str = "") -> dict[str, Any]:
+    def _job(
+        self, function: str, arguments: dict[str, Any], key: str = "", queue: str = QUEUE
+    ) -> dict[str, Any]:
         """Have a heavy job run in its turn and return its result.
 
         Args:
@@ -211,13 +240,14 @@ class Way:
             arguments: Of the function, but for the workspace.
             key: Says what it makes, if that follows from the arguments alone: then it is made once,
                 in whatever round. Without it, each round has it made anew.
+            queue: In which it waits for its turn.
 
         Raises:
             Failed: It ended in an error every time.
         """
         named = f"{key}-{digest_of([function, arguments])[:16]}" if key else ""
         handle: WorkflowHandle[dict[str, Any]] = DBOS.enqueue_workflow(
-            QUEUE, self.heavy, function, arguments, named
+            queue, self.heavy, function, arguments, named
         )
         told = handle.get_result(polling_interval_sec=self._pause)
         if "failed" in told:

@@ -28,6 +28,7 @@ from januscl.line.ending import watched
 from januscl.line.judging import Judge
 from januscl.line.policy import Policy
 from januscl.line.shelf import Shelf
+from januscl.line.wanting import REACH
 from januscl.store import Workspace
 from januscl.train import factory_model
 
@@ -141,12 +142,15 @@ class Worker:
             return 0
 
     def _begin(self, workflows: Workflows) -> None:
-        """Begin the workflow of every campaign that has none."""
+        """Begin the workflow of every campaign, and of every recent ticket, that has none."""
         catalogue = self._workspace.catalogue
         for novelty in catalogue.novelties.list([NoveltyState.COLLECTING]):
             for campaign in catalogue.campaigns.list(novelty.id)[-1:]:
                 if workflows.begin(novelty.id, campaign.id):
                     _log.info("campaign %s of novelty %s begins", campaign.id, novelty.name)
+        for ticket in catalogue.tickets.list(open_only=True):
+            if ticket.opened > _now() - REACH:
+                workflows.begin_ticket(ticket.id)
 
     def _judge(self) -> Judge:
         """Return what scores models; the shipped model becomes champion where there is none."""
@@ -158,8 +162,6 @@ class Worker:
         return Judge(self._workspace, shelf)
 
     def _shop(self) -> Shop:
-        catalogue = self._workspace.catalogue
-        champion = catalogue.models.get(catalogue.aliases.get("champion"))
         shelf = Shelf(self._workspace)
         ledger = LastingLedger(
             cast(Workspace, Drained(self._workspace)),
@@ -168,7 +170,7 @@ class Worker:
             self._policy.learning.seed,
             lambda model, image: shelf.load(model).predict([image])[0],
         )
-        return Shop(self._workspace, ledger, champion.taxonomy, self._executor, self._policy, _now)
+        return Shop(self._workspace, ledger, self._executor, self._policy, _now)
 
 
 def _now() -> datetime:
