@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from januscl.core import Answer, Cell, Conflict, InvalidInput, Stage, StageReport
-from januscl.release import advance, controls, open_release, who_runs
+from januscl.release import advance, contenders, controls, open_release, who_runs
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CELLS = (
@@ -73,7 +73,23 @@ def test_only_the_cells_of_the_stage_run_the_challenger(stage, challenged):
 
 def test_the_controls_are_the_robots_at_work_that_still_run_the_champion():
     assert controls(release(Stage.BETA), CELLS) == ("r3",)
-    assert controls(release(Stage.FLEET), CELLS) == ()
+
+
+def test_in_the_fleet_stage_one_robot_in_twenty_is_held_back_as_a_control():
+    def held(robots):
+        cells = [Cell(f"r{k:02}", f"c{k}", f"line-{1 + k % 3}", "site") for k in range(robots)]
+        return controls(release(Stage.FLEET), [*cells, CELLS[-1]])
+
+    assert held(3) == ("r02",)
+    assert len(held(30)) == 1, "of the 20 outside the beta line"
+    assert len(held(90)) == 3
+    assert controls(release(Stage.FLEET), CELLS) == (), "one alone is not held back"
+    assert contenders(release(Stage.FLEET), [*CELLS, Cell("r4", "c5", "line-2", "s")]) == ("r3",)
+    assert contenders(release(Stage.FLEET), CELLS) == ("r1", "r2", "r3")
+    assert contenders(release(Stage.BETA), CELLS) == ("r1", "r2")
+    assert contenders(release(), CELLS) == ("test",)
+    assert controls(release(Stage.DONE), [Cell(f"r{k}", f"c{k}", "line-2", "s") for k in range(9)]
+                    + list(CELLS)) == ()  # fmt: skip
 
 
 def test_a_report_of_another_stage_or_after_the_end_is_refused():

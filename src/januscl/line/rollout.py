@@ -21,6 +21,7 @@ from januscl.line.policy import Releasing
 from januscl.release import (
     Tally,
     advance,
+    contenders,
     controls,
     guardrail,
     open_release,
@@ -162,16 +163,17 @@ class Rollout:
         """Let the fleet work and compare the challenger's picks with its control's."""
         cells = [cell for cell in self._fleet.cells if not cell.station]
         runs = who_runs(release, self._fleet.cells)
-        tries = [cell for cell in cells if runs[cell.robot] == release.model]
-        self._let_work(max(1, self._policy.stage_picks // max(1, len(tries))))
-        challenger = self.tally(tries, release.model, since)
+        many = sum(runs[cell.robot] == release.model for cell in cells)
+        self._let_work(max(1, self._policy.stage_picks // max(1, many)))
+        tries = contenders(release, self._fleet.cells)
+        challenger = self.tally([c for c in cells if c.robot in tries], release.model, since)
         control_robots = controls(release, self._fleet.cells)
         if control_robots:
             control = self.tally(
                 [cell for cell in cells if cell.robot in control_robots], release.champion, since
             )
         else:
-            # No line runs the champion any more: its picks of the beta stage saw this traffic.
+            # No robot is held back: the champion's picks of the beta stage are the nearest.
             control = self.tally(cells, release.champion, release.opened)
         answer, reasons = guardrail(challenger, control, margin=self._policy.margin)
         return _report(release.stage, answer, reasons, challenger, control)

@@ -6,10 +6,17 @@ caller makes it so.
 """
 
 from januscl.release.guardrail import Tally, guardrail, shows_harm
-from januscl.release.stages import advance, controls, open_release, roll_back, who_runs
+from januscl.release.stages import (
+    advance,
+    contenders,
+    controls,
+    open_release,
+    roll_back,
+    who_runs,
+)
 from januscl.release.station import station_guardrail
 
 __all__ = [
-    "Tally", "advance", "controls", "guardrail", "open_release", "roll_back", "shows_harm",
-    "station_guardrail", "who_runs",
+    "Tally", "advance", "contenders", "controls", "guardrail", "open_release", "roll_back",
+    "shows_harm", "station_guardrail", "who_runs",
 ]  # fmt: skip

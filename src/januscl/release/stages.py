@@ -7,6 +7,8 @@ from datetime import datetime
 from januscl.core import Answer, Cell, Conflict, InvalidInput, Release, Stage, StageReport, utc
 from januscl.core import new_id as make_id
 
+_HELD_BACK = 20
+"""Of so many robots outside the beta lines, one keeps the champion until the release is done."""
 _NEXT = {Stage.STATION: Stage.BETA, Stage.BETA: Stage.FLEET, Stage.FLEET: Stage.DONE}
 
 
@@ -95,7 +97,10 @@ def who_runs(release: Release, cells: Sequence[Cell]) -> dict[str, str]:
     """Return the id of the model that each robot should run at the release's stage.
 
     The test station runs the challenger from the first stage on, the beta lines from the second,
-    all from the third. After a stop or a rollback all run the champion.
+    the fleet from the third. One robot in 20 outside the beta lines, and one at least, is held
+    back until the release is done: a control that sees the traffic of the same hours. A fleet with
+    no two robots outside the beta lines holds none back. After a stop or a rollback all run the
+    champion.
 
     Raises:
         InvalidInput: The stage has no cell to run on: no station, or an unknown beta line.
@@ -115,22 +120,57 @@ def who_runs(release: Release, cells: Sequence[Cell]) -> dict[str, str]:
             f"{unknown}",
             "Name lines that have robots.",
         )
+    held = _held_back(release, cells) if release.stage is Stage.FLEET else set()
     return {
-        cell.robot: release.model if _tries(release, cell) else release.champion for cell in cells
+        cell.robot: release.model
+        if _tries(release, cell) and cell.robot not in held
+        else release.champion
+        for cell in cells
     }
 
 
 def controls(release: Release, cells: Sequence[Cell]) -> tuple[str, ...]:
     """Return the robots at work that run the champion now: what a guardrail compares with.
 
-    Empty when the whole fleet runs the challenger; compare with the champion's picks of the
-    stage before then.
+    Empty when no robot is held back in the fleet stage; compare with the champion's picks of the
+    stages before then.
 
     Raises:
         InvalidInput: As for `who_runs`.
     """
     runs = who_runs(release, cells)
     return tuple(c.robot for c in cells if not c.station and runs[c.robot] == release.champion)
+
+
+def contenders(release: Release, cells: Sequence[Cell]) -> tuple[str, ...]:
+    """Return the robots whose picks speak for the challenger now.
+
+    The station, then the beta lines, then those that joined in the fleet stage where others are
+    held back beside them: the beta lines were judged already, and would hide what goes wrong
+    elsewhere.
+
+    Raises:
+        InvalidInput: As for `who_runs`.
+    """
+    runs, at_station = who_runs(release, cells), release.stage is Stage.STATION
+    judged = set(release.beta_lines) if _held_back(release, cells) else set()
+    return tuple(
+        cell.robot
+        for cell in cells
+        if cell.station is at_station
+        and runs[cell.robot] == release.model
+        and (release.stage is not Stage.FLEET or cell.line not in judged)
+    )
+
+
+def _held_back(release: Release, cells: Sequence[Cell]) -> set[str]:
+    """Return the robots that keep the champion in the fleet stage, spread over the lines."""
+    outside = sorted(
+        (cell.line, cell.robot)
+        for cell in cells
+        if not cell.station and cell.line not in release.beta_lines
+    )
+    return {robot for _, robot in outside[::-_HELD_BACK]} if len(outside) > 1 else set()
 
 
 def _tries(release: Release, cell: Cell) -> bool:

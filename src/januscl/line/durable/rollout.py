@@ -23,7 +23,7 @@ from januscl.core import (
 from januscl.line.durable.shop import Shop
 from januscl.line.durable.steps import OVER, READY, WAIT
 from januscl.line.ending import end_release
-from januscl.release import Tally, advance, controls, guardrail, open_release, who_runs
+from januscl.release import Tally, advance, contenders, controls, guardrail, open_release, who_runs
 from januscl.store import Transaction
 
 _UNDER_WAY = (Stage.STATION, Stage.BETA, Stage.FLEET)
@@ -116,9 +116,8 @@ class Rollout:
     def _report(self, release: Release) -> StageReport | None:
         """Return what a stage came to at its next look; None until enough was picked for it."""
         cells, since = self._catalogue.cells.list(), self._begins(release)
-        runs = who_runs(release, cells)
-        at_station = release.stage is Stage.STATION
-        tries = [c for c in cells if c.station is at_station and runs[c.robot] == release.model]
+        at_station, judged = release.stage is Stage.STATION, contenders(release, cells)
+        tries = [cell for cell in cells if cell.robot in judged]
         looks = sum(report.stage is release.stage for report in release.reports) + 1
         challenger = self._tally(tries, release.model, since)
         each = self._policy.station_picks if at_station else self._policy.stage_picks
@@ -139,7 +138,7 @@ class Rollout:
         """Count the picks on the champion that the challenger's are compared with.
 
         At the station those of the station itself, before, if it made enough for an answer;
-        its piles are like no other's. Else those of the lines that run the champion meanwhile, and
+        its piles are like no other's. Else those of the robots that run the champion meanwhile, and
         where none does any more, all since the release was opened.
         """
         if release.stage is Stage.STATION:
