@@ -11,6 +11,8 @@ from edge_double import eventually, frame, instances, pick, quick
 from januscl.core import Conflict, Frame, InvalidInput, Outcome, StorageFull, new_id
 from januscl.core.pictures import decode_image
 from januscl.edge import Agent, Limits
+from januscl.edge.keeper import Keeper
+from januscl.edge.uplink import Uplink
 
 NOWHERE = "http://127.0.0.1:9"
 MIB = 2**20
@@ -149,6 +151,32 @@ def test_a_report_on_nothing_is_counted_and_stops_no_robot(tmp_path):
         assert one.counters()["refused_picks"] == 1
         with pytest.raises(InvalidInput, match="observation id"):
             one.report("not-an-id", pick())
+
+
+def test_what_is_kept_while_the_last_look_for_it_is_under_way_is_sent_too(
+    tmp_path, service, monkeypatch
+):
+    """The sender looks, finds nothing, and only then the keeper brings its last to the spool."""
+    may_keep = threading.Event()
+    may_keep.set()
+    keep, look = Keeper.step, Uplink.step
+    monkeypatch.setattr(Keeper, "step", lambda self: may_keep.wait(10) and keep(self))
+    made = []
+
+    def looks(self):
+        wait = look(self)
+        if made and made[0]._stop_at < float("inf"):
+            may_keep.set()
+            made[0]._threads[0].join(10)
+        return wait
+
+    monkeypatch.setattr(Uplink, "step", looks)
+    one = agent(tmp_path, service.address)
+    made.append(one)
+    may_keep.clear()
+    id = one.observe(frame(), instances(), "m-1")
+    one.close(wait_s=10)
+    assert list(service.records) == [id]
 
 
 def test_closing_twice_is_closing_once_and_then_nothing_is_taken(tmp_path):

@@ -286,6 +286,9 @@ class Agent:
         """Call a step again and again; none of its errors ends it, nor the robot's program."""
         wake = self._wake[name]
         while True:
+            # The uplink's last step is one that began when the keeper, whose last commit it has to
+            # send, had ended.
+            last = name == "keeper" or not self._threads[0].is_alive()
             try:
                 wait = step()
             except JanusError as error:
@@ -298,8 +301,6 @@ class Agent:
                 _log.exception("%s failed; it goes on", name)
                 wait = _TROUBLE_S
             if self._stop_at < float("inf"):
-                # The uplink waits for the keeper, whose last commit it has to send.
-                last = name == "keeper" or not self._threads[0].is_alive()
                 if (wait > 0 and last) or time.monotonic() > self._stop_at:
                     return
                 wait = min(wait, 0.01)
