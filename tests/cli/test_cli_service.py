@@ -64,6 +64,8 @@ def test_config_shows_every_setting_with_its_source_and_no_secret(folder, monkey
     assert shown["port"] == {"value": "9000", "source": "option"}
     assert shown["worker"] == {"value": "False", "source": "option"}
     assert shown["database"]["source"] == "JANUS_DATABASE"
+    assert shown["executor"] == {"value": "local", "source": "default"}
+    assert shown["policy.frames"] == {"value": "60", "source": "default"}
     assert "hunter2" not in janus("config")
 
 

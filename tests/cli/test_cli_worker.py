@@ -1,10 +1,14 @@
 """`janus worker`, as a person runs it."""
 
+import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -28,12 +32,13 @@ station = true
 """
 
 
-def start(*words):
+def start(*words, stdout=subprocess.PIPE, **settings):
     program = "import sys; from januscl.cli.main import main; main()"
     environment = {k: v for k, v in os.environ.items() if not k.startswith("JANUS_")}
+    environment |= {f"JANUS_{name.upper()}": str(value) for name, value in settings.items()}
     return subprocess.Popen(
         [sys.executable, "-c", program, "worker", *map(str, words)],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment,
+        stdout=stdout, stderr=subprocess.STDOUT, text=True, env=environment,
     )  # fmt: skip
 
 
@@ -56,12 +61,38 @@ def test_a_worker_told_to_work_once_drains_the_inbox_and_knows_the_cells(tmp_pat
     done = start("-w", folder, "--once", "--cells", cells)
     out, _ = done.communicate(timeout=120)
     assert done.returncode == 0, out
+    lines = [json.loads(line) for line in out.splitlines()]
+    (taken,) = [line for line in lines if line["event"].startswith("taken in: 1 observations")]
+    assert (taken["observations"], taken["watched"], taken["level"]) == (1, 1, "info")
     with Workspace.open(folder) as workspace:
         catalogue = workspace.catalogue
         assert catalogue.inbox.depth() == 0
         assert len(catalogue.observations.get(id).instances) == len(Instances.empty())
         assert Cell("bench", "cam-bench", "test", "Graz", True) in catalogue.cells.list()
         assert catalogue.aliases.get("champion"), "a fresh site begins with the shipped model"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_on_a_terminal_a_worker_says_in_plain_lines_what_it_does(tmp_path, as_json):
+    folder = tmp_path / "w"
+    sent(folder)
+    ours, theirs = pty.openpty()
+    words = ["-w", folder, "--once", *(["--json"] if as_json else [])]
+    running = start(*words, stdout=theirs, executor_id="night-shift")
+    os.close(theirs)
+    said = b""
+    with suppress(OSError):  # the last of it was read
+        while some := os.read(ours, 65536):
+            said += some
+    os.close(ours)
+    assert running.wait(60) == 0
+    text = re.sub(r"\x1b\[[0-9;]*m", "", said.decode())
+    lines = " ".join(text.split())
+    for told in ("worker night-shift", "no labelled frames of ordinary work", "taken in: 1"):
+        assert told in lines
+    assert ('{"' in text) == as_json
+    if not as_json:
+        assert re.match(r"\d\d:\d\d:\d\d worker night-shift on ", text)
 
 
 def test_a_worker_ends_when_it_is_asked_to(tmp_path):
@@ -79,15 +110,18 @@ def test_a_worker_ends_when_it_is_asked_to(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "settings", "told"),
     [
-        (["--executor-id", "../x"], "name of the worker"),
-        (["--executor", "nonsense"], "executor"),
-        (["--cells", "missing.toml"], "does not exist"),
+        (["--executor-id", "../x"], {}, "name of the worker"),
+        ([], {"executor": "nonsense"}, "executor"),
+        (["--cells", "missing.toml"], {}, "does not exist"),
+        (["--picks-a-day", "-1"], {}, "picks_a_day"),
+        ([], {"policy": '{"frame": 30}'}, "policy.frame"),
+        ([], {"policy": '{"routine_every": 500}'}, "Only a line in one process runs routine"),
     ],
 )
-def test_a_worker_that_cannot_begin_says_why(tmp_path, words, told):
-    done = start("-w", tmp_path / "w", "--once", *words)
+def test_a_worker_that_cannot_begin_says_why(tmp_path, words, settings, told):
+    done = start("-w", tmp_path / "w", "--once", *words, **settings)
     out, _ = done.communicate(timeout=120)
     assert done.returncode == 1
     assert told in " ".join(out.split())

@@ -1,8 +1,12 @@
 """Settings come from options, the environment and one file, in this order, and say from which."""
 
+import re
+
 import pytest
 
-from januscl.core import InvalidInput, NotFound
+from januscl.core import InvalidInput, JanusError, NotFound
+from januscl.line.flat import flat, policy_of
+from januscl.line.policy import Policy
 from januscl.line.settings import describe, load_settings, open_workspace
 
 
@@ -53,6 +57,61 @@ def test_a_setting_that_there_is_not_is_told(file):
     file.write_text("prot = 1\n")
     with pytest.raises(InvalidInput, match="prot"):
         load_settings()
+
+
+def test_the_policy_is_one_flat_table_of_the_file_and_the_environment(file, monkeypatch):
+    file.write_text('executor = "http://ray:8265"\n[policy]\nframes = 40\nsteps = 100\nseed = 7\n')
+    monkeypatch.setenv("JANUS_POLICY", '{"frames": 50, "min_cost": 2}')
+    found = load_settings()
+    policy = policy_of(found.policy)
+    assert (policy.collecting.frames, policy.collecting.min_cost) == (50, 2.0)
+    assert (policy.learning.steps, policy.learning.replay) == (100, 240)
+    assert (policy.learning.seed, policy.watching.seed) == (7, 7)
+    shown = {setting.name: (setting.value, setting.source) for setting in describe(found)}
+    assert shown["executor"] == ("http://ray:8265", str(file))
+    assert shown["policy.frames"] == ("50", "JANUS_POLICY")
+    assert shown["policy.steps"] == ("100", str(file))
+    assert shown["policy.margin"] == ("0.1", "default")
+    assert "policy" not in shown
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ("frame = 40", "policy.frame: expected one of"),
+        ("frames = 1", "collecting.frames"),
+        ("frames = 40.5", "policy.frames: expected a whole number"),
+        ("frames = 99999999999", "policy.frames: expected a whole number"),
+        ("frames = true", "policy.frames: expected a whole number"),
+        ('held_back = "much"', "policy.held_back: expected a number"),
+        ("held_back = nan", "collecting.held_back"),
+        ("cameras = 1", "policy.cameras: expected true or false"),
+        ('strategy = "magic"', "magic"),
+        ("[policy.learning]\nsteps = 3", "policy.learning: expected one of"),
+    ],
+)
+def test_a_policy_that_cannot_be_followed_is_refused_at_the_door(file, table, told):
+    file.write_text(f"[policy]\n{table}\n")
+    with pytest.raises(JanusError, match=re.escape(told)):
+        load_settings()
+
+
+@pytest.mark.parametrize("text", ["frames=3", "[]", "7"])
+def test_a_policy_in_the_environment_that_is_no_object_is_refused(monkeypatch, text):
+    monkeypatch.setenv("JANUS_POLICY", text)
+    with pytest.raises(InvalidInput, match=r"(?i)policy"):
+        load_settings()
+
+
+def test_the_policy_of_no_table_is_the_default():
+    assert policy_of({}) == Policy()
+    assert policy_of(flat(Policy()) | {"seed": 0}) == policy_of({"seed": 0})
+
+
+def test_a_password_in_the_workflows_url_is_never_shown(monkeypatch):
+    monkeypatch.setenv("JANUS_WORKFLOWS", "postgresql://janus:hunter2@db/flows")
+    found = load_settings()
+    assert "hunter2" not in repr(found) + str(describe(found))
 
 
 def test_a_file_that_is_not_there_or_no_toml_is_told(file):

@@ -91,7 +91,7 @@ def test_a_quiet_stream_says_that_it_is_alive_and_ends_with_its_token(house):
 
     from januscl.service.gate import House as Shared
     from januscl.service.limits import Bodies, Rate
-    from januscl.service.logs import make_log
+    from januscl.line.logs import make_log
     from januscl.service.metrics import Metrics
 
     catalogue = house.workspace.catalogue

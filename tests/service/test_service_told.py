@@ -7,7 +7,7 @@ import pytest
 
 from januscl.core.message import MEDIA_TYPE
 from januscl.line import intake
-from januscl.service.logs import make_log
+from januscl.line.logs import make_log
 
 
 def test_health_and_readiness_need_no_token(house):

@@ -1,45 +1,49 @@
 """``janus worker``: drains the inbox, watches, learns and releases; any number of them."""
 
+import logging
 import os
 import signal
 import socket
+import sys
 import tomllib
+from datetime import datetime
 from pathlib import Path
 from threading import Event
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
 
+from januscl.cli.output import console
 from januscl.cli.service import FolderOption
 from januscl.core import Cell, InvalidInput, NotFound
 from januscl.store import Workspace
 
+if TYPE_CHECKING:
+    from januscl.line.settings import Settings
+
+_log = logging.getLogger("januscl.worker")
+
 ExecutorIdOption = Annotated[
     str | None,
     typer.Option(
-        envvar="JANUS_EXECUTOR_ID",
-        help="What this worker is called, after a restart as well; the machine's name if omitted.",
+        help="What this worker is called, after a restart as well; the machine's name if omitted."
     ),
 ]
 ExecutorOption = Annotated[
-    str,
+    str | None,
     typer.Option(
-        envvar="JANUS_EXECUTOR",
         help="Where heavy jobs run: `local`, a Ray cluster's http://head:8265, or "
         "batch://queue/definition.",
     ),
 ]
 JobsOption = Annotated[
     str | None,
-    typer.Option(
-        envvar="JANUS_JOBS",
-        help="Where heavy jobs keep their state; a folder in the workspace if omitted.",
-    ),
+    typer.Option(help="Where heavy jobs keep their state; a folder in the workspace if omitted."),
 ]
 WorkflowsOption = Annotated[
     str | None,
     typer.Option(
-        envvar="JANUS_WORKFLOWS",
         help="Database of the workflows: a file or a PostgreSQL URL; beside the catalogue if "
         "omitted.",
     ),
@@ -48,40 +52,93 @@ CellsOption = Annotated[
     Path | None, typer.Option(help="TOML file of the fleet's cells; those kept before if omitted.")
 ]
 PicksOption = Annotated[
-    float, typer.Option("--picks-a-day", min=0, help="Attempts a day in the whole fleet.")
+    float | None, typer.Option("--picks-a-day", help="Attempts a day in the whole fleet.")
+]
+LinesOption = Annotated[
+    bool, typer.Option("--json", help="Log JSON lines on a terminal too, as anywhere else.")
 ]
 
 
-def worker(
+def worker(  # noqa: PLR0913
     workspace: FolderOption = None,
     once: Annotated[
         bool, typer.Option("--once", help="End as soon as there is nothing to do but to wait.")
     ] = False,
     executor_id: ExecutorIdOption = None,
-    executor: ExecutorOption = "local",
+    executor: ExecutorOption = None,
     jobs: JobsOption = None,
     workflows: WorkflowsOption = None,
     cells: CellsOption = None,
-    picks_a_day: PicksOption = 10_000.0,
+    picks_a_day: PicksOption = None,
+    json: LinesOption = False,
 ) -> None:
     """Work: drain the inbox, watch, label, train, release; stop it with Ctrl-C."""
+    from januscl.line.settings import load_settings, open_workspace
+
+    options = {
+        "workspace": workspace, "executor_id": executor_id, "executor": executor, "jobs": jobs,
+        "workflows": workflows, "cells": cells, "picks_a_day": picks_a_day,
+    }  # fmt: skip
+    settings = load_settings(options)
+    _log_to(settings.log_level, as_json=json or not sys.stdout.isatty())
+    with open_workspace(settings) as opened:
+        _work(opened, settings, once)
+    _log.info("stopped; what was under way goes on at the next start")
+    sys.stdout.flush()
+    # A workflow that waits for tomorrow has a thread here; nothing of it is lost.
+    os._exit(0)
+
+
+def _work(workspace: Workspace, settings: "Settings", once: bool) -> None:
     from januscl.compute.choose import executor_from
     from januscl.line.durable.engine import place_of
     from januscl.line.durable.worker import Worker
-    from januscl.line.policy import Policy
-    from januscl.line.settings import load_settings, open_workspace
+    from januscl.line.flat import policy_of
 
-    policy = Policy()
-    with open_workspace(load_settings({"workspace": workspace})) as opened:
-        _keep_cells(opened, cells)
-        place = workflows or place_of(opened.catalogue.database.url, opened.folder)
-        runner = executor_from(
-            executor, jobs or opened.folder / "jobs", threads=policy.learning.threads
-        )
-        name = executor_id or socket.gethostname()
-        Worker(opened, place, name, policy, runner, picks_a_day).run(_stop(), once)
-    # A workflow that waits for tomorrow has a thread here; nothing of it is lost.
-    os._exit(0)
+    _keep_cells(workspace, settings.cells)
+    said = settings.workflows
+    place = (
+        place_of(workspace.catalogue.database.url, workspace.folder)
+        if said is None
+        else said.get_secret_value()
+    )
+    policy = policy_of(settings.policy)
+    runner = executor_from(
+        settings.executor,
+        settings.jobs or workspace.folder / "jobs",
+        threads=policy.learning.threads,
+    )
+    name = settings.executor_id or socket.gethostname()
+    worker = Worker(workspace, place, name, policy, runner, settings.picks_a_day)
+    cells = len(workspace.catalogue.cells.list())
+    _log.info("worker %s on %s, with %d cells; Ctrl-C stops it", name, workspace.folder, cells)
+    worker.run(_stop(), once)
+
+
+class _Lines(logging.Handler):
+    """Prints what is logged as lines for a person."""
+
+    _STYLES = ((logging.ERROR, "bold red"), (logging.WARNING, "yellow"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one line: the time of day, what happened, and of an error its last words."""
+        from januscl.line.logs import masked
+
+        style = next((style for level, style in self._STYLES if record.levelno >= level), "")
+        line = Text(datetime.fromtimestamp(record.created).strftime("%H:%M:%S "), style="dim")
+        line.append(masked(record.getMessage()), style=style)
+        if record.exc_info and record.exc_info[1] is not None:
+            line.append(f" ({masked(str(record.exc_info[1]))})", style=style)
+        console.print(line)
+
+
+def _log_to(level: str, as_json: bool) -> None:
+    """Log what Janus says from a level on, and of libraries only what is wrong."""
+    from januscl.line.logs import Forward, make_log
+
+    handler: logging.Handler = Forward(make_log(level)) if as_json else _Lines()
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("januscl").setLevel(level.upper())
 
 
 def _stop() -> Event:

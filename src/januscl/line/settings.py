@@ -1,13 +1,15 @@
-"""What the service is told: by options, by the environment, by one TOML file; in this order."""
+"""What service and workers are told: by options, the environment, one TOML file; in this order."""
 
+import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from januscl.core import InvalidInput, MissingDependency, NotFound
+from januscl.line.flat import flat, policy_of
 from januscl.store import Workspace
 
 try:
@@ -16,6 +18,7 @@ try:
         BaseSettings,
         PydanticBaseSettingsSource,
         SettingsConfigDict,
+        SettingsError,
         TomlConfigSettingsSource,
     )
 except ModuleNotFoundError as error:
@@ -27,10 +30,11 @@ PREFIX = "JANUS_"
 FILE = "JANUS_CONFIG"
 """The environment's variable that names the TOML file."""
 _MIB = 2**20
+_SECRETS = ("database", "workflows")
 
 
 class Settings(BaseSettings):
-    """The settings of the service; each is ``JANUS_`` and its name in the environment.
+    """The settings of service and workers; each is ``JANUS_`` and its name in the environment.
 
     Attributes:
         workspace: Folder that Janus keeps its state in.
@@ -54,6 +58,15 @@ class Settings(BaseSettings):
         keep_days: Age at which pictures and embeddings that nothing needs are forgotten; never
             when omitted.
         log_level: The least that is logged.
+        executor: Where a worker's heavy jobs run; see `januscl.compute.executor_from`.
+        executor_id: What a worker is called, after a restart as well; the machine's name when
+            omitted.
+        jobs: Where heavy jobs keep their state; a folder in the workspace when omitted.
+        workflows: Database of the workflows, a file or a PostgreSQL URL; beside the catalogue when
+            omitted. Secret, as it may hold a password.
+        cells: TOML file of the fleet's cells; those kept before when omitted.
+        picks_a_day: Attempts a day in the whole fleet, for the cost of a novelty.
+        policy: Settings of the line by their names, in one flat table; see `policy_of`.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
@@ -77,6 +90,13 @@ class Settings(BaseSettings):
     tend_seconds: float = Field(default=600.0, gt=0)
     keep_days: float | None = Field(default=None, gt=0, le=36500)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    executor: str = "local"
+    executor_id: str | None = None
+    jobs: str | None = None
+    workflows: SecretStr | None = None
+    cells: Path | None = None
+    picks_a_day: float = Field(default=10_000.0, ge=0, allow_inf_nan=False)
+    policy: dict[str, Any] = Field(default_factory=dict)
 
     @classmethod
     def settings_customise_sources(
@@ -116,24 +136,32 @@ def load_settings(options: Mapping[str, Any] | None = None) -> Settings:
     """
     _file()
     try:
-        return Settings(**{k: v for k, v in (options or {}).items() if v is not None})
+        settings = Settings(**{k: v for k, v in (options or {}).items() if v is not None})
+    except SettingsError as error:
+        raise InvalidInput(
+            f"{PREFIX}POLICY", "a JSON object", "something else", 'Write it like {"frames": 40}.'
+        ) from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         name = ".".join(str(part) for part in first["loc"])
-        secret = name == "database"
+        secret = name in _SECRETS
         found = "a value that is not shown" if secret else repr(first["input"])[:80]
         raise InvalidInput(
             f"setting {name}", str(first["msg"]), found, "`janus config` shows all settings."
         ) from None
+    policy_of(settings.policy)
+    return settings
 
 
 def describe(settings: Settings, options: Mapping[str, Any] | None = None) -> list[Setting]:
-    """Return every setting with where it came from, secrets masked."""
+    """Return every setting with where it came from, secrets masked; each of the policy's too."""
     given = {name for name, value in (options or {}).items() if value is not None}
     path, in_file = _file()
     variables = {name.upper() for name in os.environ}
     found = []
     for name in Settings.model_fields:
+        if name == "policy":
+            continue
         variable, source = f"{PREFIX}{name.upper()}", "default"
         if name in given:
             source = "option"
@@ -142,7 +170,21 @@ def describe(settings: Settings, options: Mapping[str, Any] | None = None) -> li
         elif name in in_file:
             source = str(path)
         found.append(Setting(name, _shown(getattr(settings, name)), source))
-    return found
+    return [*found, *_of_policy(settings, path, in_file)]
+
+
+def _of_policy(
+    settings: Settings, path: Path | None, in_file: Mapping[str, Any]
+) -> Iterator[Setting]:
+    variable = f"{PREFIX}POLICY"
+    in_environment = json.loads(os.environ.get(variable) or "{}")
+    for name, value in flat(policy_of(settings.policy)).items():
+        source = "default"
+        if name in in_environment:
+            source = variable
+        elif name in in_file.get("policy", {}):
+            source = str(path)
+        yield Setting(f"policy.{name}", _shown(value), source)
 
 
 def _shown(value: Any) -> str:

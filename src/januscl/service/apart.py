@@ -11,8 +11,8 @@ from multiprocessing.process import BaseProcess
 from threading import Event, Lock, Thread
 
 from januscl.line.draining import Drained
+from januscl.line.logs import Log, make_log
 from januscl.line.settings import Settings, open_workspace
-from januscl.service.logs import Log, make_log
 from januscl.service.metrics import Metrics
 from januscl.service.worker import Worker
 

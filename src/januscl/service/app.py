@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from januscl import __version__
 from januscl.line.checking_in import Desk, signing_key
+from januscl.line.logs import make_log
 from januscl.line.settings import Settings, key_file
 from januscl.service.apart import WorkerApart
 from januscl.service.errors import Answer, handle_errors
@@ -17,7 +18,7 @@ from januscl.service.forms import PREFIX
 from januscl.service.gate import House
 from januscl.service.limits import Bodies, Rate
 from januscl.service.lists import list_routes, work_routes
-from januscl.service.logs import Account, make_log
+from januscl.service.logs import Account
 from januscl.service.metrics import Metrics
 from januscl.service.page import page_routes
 from januscl.service.robots import robot_routes

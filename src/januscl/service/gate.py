@@ -8,9 +8,9 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from januscl.line.access import Act, Unknown, authenticate, check
+from januscl.line.logs import Log
 from januscl.service.apart import WorkerApart
 from januscl.service.limits import Bodies, Rate
-from januscl.service.logs import Log
 from januscl.service.metrics import Metrics
 from januscl.service.worker import Worker
 from januscl.store import TokenRow, Workspace

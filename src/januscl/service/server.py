@@ -4,9 +4,9 @@ import logging
 
 import uvicorn
 
+from januscl.line.logs import Forward, make_log
 from januscl.line.settings import Settings, open_workspace
 from januscl.service.app import create_app
-from januscl.service.logs import Forward, make_log
 
 _GRACE = 10
 """Seconds that requests under way have to end."""

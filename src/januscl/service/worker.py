@@ -6,8 +6,8 @@ from typing import Protocol
 
 from januscl.core import Conflict, StorageFull
 from januscl.line.draining import Drained, drain
+from januscl.line.logs import Log
 from januscl.line.settings import Settings
-from januscl.service.logs import Log
 from januscl.store import Workspace, tend
 
 _GATHER_SECONDS, _FEW = 0.25, 4

@@ -17,6 +17,7 @@ from januscl.core.wire import digest_of
 from januscl.line.durable.rollout import Rollout
 from januscl.line.durable.shop import Shop
 from januscl.line.durable.steps import OVER, WAIT, Steps
+from januscl.line.durable.telling import progress_of
 from januscl.train.settings import Settings
 
 QUEUE = "januscl-heavy"
@@ -264,7 +265,7 @@ class Way:
         def run(step: str) -> Any:
             place = {"workspace": str(self._shop.workspace.folder)}
             job = executor.submit(function, place | arguments, key or f"job-{DBOS.workflow_id}")
-            return executor.wait(job)
+            return executor.wait(job, progress=progress_of(function))
 
         executor = self._shop.executor
         told: dict[str, Any] = DBOS.run_step({"name": function}, self._tried, run)

@@ -23,9 +23,11 @@ from januscl.line.durable.floor import Floor
 from januscl.line.durable.lead import Lead
 from januscl.line.durable.ledger import LastingLedger
 from januscl.line.durable.shop import Shop
+from januscl.line.durable.telling import Teller
 from januscl.line.durable.way import Way
 from januscl.line.ending import watched
 from januscl.line.judging import Judge
+from januscl.line.memory import has_history
 from januscl.line.policy import Policy
 from januscl.line.shelf import Shelf
 from januscl.line.wanting import REACH
@@ -54,7 +56,8 @@ class Worker:
         lasts: Seconds after which a leader that is not heard of is taken for dead.
 
     Raises:
-        InvalidInput: The name has other characters than letters, digits, ``.``, ``_`` and ``-``.
+        InvalidInput: The name has other characters than letters, digits, ``.``, ``_`` and ``-``, or
+            the policy asks for routine campaigns.
     """
 
     def __init__(
@@ -74,6 +77,11 @@ class Worker:
                 "name of the worker", "letters, digits, '.', '_' and '-'", repr(name)[:80],
                 "Name it after its machine.",
             )  # fmt: skip
+        if policy.collecting.routine_every:
+            raise InvalidInput(
+                "collecting.routine_every", "0 for a worker", f"{policy.collecting.routine_every}",
+                "Only a line in one process runs routine campaigns, as `janus replay` does.",
+            )  # fmt: skip
         self._workspace, self._place, self._name = workspace, place, name
         self._policy, self._executor, self._picks_a_day = policy, executor, picks_a_day
         self._pause, self._lasts = pause, lasts
@@ -86,6 +94,7 @@ class Worker:
             once: Return as soon as there is nothing to do but to wait, or another worker leads.
         """
         engine = engine_of(self._place)
+        self._teller, stood_by = Teller(self._workspace.catalogue), False
         try:
             lead = Lead(engine, self._name, self._lasts, _die)
             while not stop.is_set():
@@ -99,14 +108,17 @@ class Worker:
                     return
                 if once:
                     return
+                if not stood_by:
+                    _log.info("another worker leads; %s stands by, and drains", self._name)
+                    stood_by = True
                 stop.wait(max(self._pause, self._lasts / 4))
         finally:
             engine.dispose()
 
     def _drain(self) -> None:
         try:
-            while drain(self._workspace, _AT_ONCE, _LEASE).messages:
-                pass
+            while (moved := drain(self._workspace, _AT_ONCE, _LEASE)).messages:
+                self._teller.drained(moved)
         except JanusError:
             _log.exception("the inbox could not be moved; it is tried again")
 
@@ -114,6 +126,11 @@ class Worker:
         """Lead the line until told to stop. The open releases are watched by this process."""
         with ExitStack() as held:
             held.enter_context(watched(self._workspace))
+            if not has_history(self._workspace):
+                _log.warning(
+                    "there are no labelled frames of ordinary work yet, so novelties will wait: "
+                    "give some by Line.remember, as docs/site.md shows"
+                )
             judge, shop = self._judge(), self._shop()
             floor, way = Floor(shop, judge, fed), Way(shop, self._pause)
             workflows: Workflows | None = None
@@ -126,6 +143,8 @@ class Worker:
                     )
                 if workflows is not None:
                     self._begin(workflows)
+                self._teller.watched(seen)
+                self._teller.tell(now=once and not seen)
                 if seen:
                     continue
                 if once and (workflows is None or way.resting >= set(workflows.live())):
@@ -146,8 +165,7 @@ class Worker:
         catalogue = self._workspace.catalogue
         for novelty in catalogue.novelties.list([NoveltyState.COLLECTING]):
             for campaign in catalogue.campaigns.list(novelty.id)[-1:]:
-                if workflows.begin(novelty.id, campaign.id):
-                    _log.info("campaign %s of novelty %s begins", campaign.id, novelty.name)
+                workflows.begin(novelty.id, campaign.id)
         for ticket in catalogue.tickets.list(open_only=True):
             if ticket.opened > _now() - REACH:
                 workflows.begin_ticket(ticket.id)
