@@ -24,18 +24,13 @@ from januscl.core import (
 )
 from januscl.core.wire import digest_of
 from januscl.line.building import Builder
-from januscl.line.judging import Judge
+from januscl.line.judging import CONFIDENCE, TEMPERED, Judge
 from januscl.line.labelling import Labeller
 from januscl.line.ledger import Ledger
 from januscl.line.moving import interrupted
 from januscl.line.policy import Policy
 from januscl.store import Workspace
 from januscl.train.settings import Settings
-
-_TEMPERED = (0.7, 0.5)
-"""Shares of what was learned that are tried in turn while the gate finds too much forgotten."""
-_CONFIDENCE = 1 - 0.1 / (1 + len(_TEMPERED))
-"""Of each look of the gate, so that all looks together err as seldom as one at 90%."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +151,7 @@ class Cycle:
         champion = self._catalogue.aliases.get("champion")
         verdict = self.judge(challenger, champion, part.name)
         trained = challenger
-        for share in _TEMPERED:
+        for share in TEMPERED:
             if verdict.answer is Answer.PASS or not _learned(verdict, part.name):
                 break
             challenger = self.temper(trained, champion, share)
@@ -226,7 +221,7 @@ class Cycle:
             [p for p in self._catalogue.slices.list() if p.name in frozen or p.name == target],
             target,
             self._policy.learning.seed,
-            _CONFIDENCE,
+            CONFIDENCE,
         )
         self._catalogue.verdicts.add(challenger.id, champion, verdict, self._world.clock())
         self._record(f"gate.{verdict.answer}", challenger.id, {"reasons": list(verdict.reasons)})

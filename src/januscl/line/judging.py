@@ -21,6 +21,10 @@ from januscl.store import Workspace
 
 K = TypeVar("K")
 V = TypeVar("V")
+TEMPERED = (0.85, 0.7, 0.5)
+"""Shares of what was learned that are tried in turn while the gate finds too much forgotten."""
+CONFIDENCE = 1 - 0.1 / (1 + len(TEMPERED))
+"""Of each look of the gate, so that all looks together err as seldom as one at 90%."""
 _FRAMES, _SEEN = 4, 24
 """Slices whose pictures, and what models saw in them, are kept in memory."""
 _UNTESTED = (

@@ -18,6 +18,7 @@ from januscl.line.durable.rollout import Rollout
 from januscl.line.durable.shop import Shop
 from januscl.line.durable.steps import OVER, WAIT, Steps
 from januscl.line.durable.telling import progress_of
+from januscl.line.judging import CONFIDENCE, TEMPERED
 from januscl.train.settings import Settings
 
 QUEUE = "januscl-heavy"
@@ -31,10 +32,6 @@ _NOVEL = "januscl.line.durable.images:preserve_for_campaign"
 _FAULTY = "januscl.line.durable.images:preserve_for_ticket"
 _OF_A_FAULT = 24
 """Raw images that are kept of each fault."""
-_TEMPERED = (0.7, 0.5)
-"""Shares of what was learned that are tried in turn while the gate finds too much forgotten."""
-_CONFIDENCE = 1 - 0.1 / (1 + len(_TEMPERED))
-"""Of each look of the gate, so that all looks together err as seldom as one at 90%."""
 _PATIENCE = 1 / 20
 """Of the time that was waited, the part that is waited until the next look."""
 _LONGEST, _LONGEST_REST = 300.0, 3600.0
@@ -121,7 +118,7 @@ class Way:
         champion = self._do(steps.champion)
         trained = challenger = self._train(deck)
         verdict = self._judge(challenger, champion, part)
-        for share in _TEMPERED:
+        for share in TEMPERED:
             if verdict["answer"] == Answer.PASS or not _learned(verdict, part):
                 break
             challenger = self._temper(trained, champion, share)
@@ -150,7 +147,7 @@ class Way:
                 "champion": champion,
                 "target": part,
                 "seed": self._shop.policy.learning.seed,
-                "confidence": _CONFIDENCE,
+                "confidence": CONFIDENCE,
             },
         )
         self._do(self._steps.judged, challenger, champion, told)
