@@ -9,12 +9,18 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from januscl.core import Cell, Instances, new_id
-from januscl.line.intake import take_record
+from januscl.line.intake import take_batch, take_record
+from januscl.line.wanting import RULE
 from januscl.store import Workspace
+
+sys.path.append(str(Path(__file__).parents[1] / "line"))  # the scenes of what robots send
+
+import intake_scenes as scenes
 
 CELLS = """
 [[cell]]
@@ -107,6 +113,24 @@ def test_a_worker_ends_when_it_is_asked_to(tmp_path):
             time.sleep(0.1)
     running.send_signal(signal.SIGTERM)
     assert running.wait(60) == 0
+
+
+def test_a_worker_forgets_old_pictures_where_no_service_does(tmp_path):
+    folder = tmp_path / "w"
+    message, records = scenes.batch(range(3))
+    with Workspace.open(folder) as workspace:
+        take_batch(workspace, "robot-1", message, 10)
+        workspace.catalogue.pins.add([records[1]["id"]], RULE)
+        running = start("-w", folder, tend_seconds=0.2, keep_days=0.0001)
+        observations, deadline = workspace.catalogue.observations, time.monotonic() + 90
+        try:
+            while [observations.counts()[name] for name in ("observations", "pictures")] != [3, 1]:
+                assert time.monotonic() < deadline, "it took too long"
+                time.sleep(0.1)
+        finally:
+            running.send_signal(signal.SIGTERM)
+            running.communicate(timeout=60)
+        assert observations.get(records[1]["id"]).image is not None, "it is under a rule"
 
 
 @pytest.mark.parametrize(

@@ -36,13 +36,13 @@ def test_a_robot_sends_the_pixels_that_a_novelty_and_the_image_detector_want(tmp
         Workspace.open(tmp_path / "w") as workspace,
         Agent(
             "robot-1", "cam-1", server.address, tmp_path / "spool", server.tokens["robot-1"],
-            Limits(random_share=0.0, send_every_s=0.05, check_in_s=0.2),
+            Limits(random_share=0.0, ordinary_pixels=False, send_every_s=0.05, check_in_s=0.2),
         ) as robot,
     ):  # fmt: skip
         catalogue = workspace.catalogue
         member, pinned, other = (robot.observe(*see(number), "m-0") for number in range(3))
         eventually(lambda: catalogue.observations.counts()["observations"] == 3)
-        assert catalogue.observations.counts()["pictures"] == 0, "ordinary pixels stay there"
+        assert catalogue.observations.counts()["pictures"] == 0, "they are in the robot's ring"
         now = datetime.now(UTC)
         novelty = Novelty("n", "bag", NoveltyState.COLLECTING, now, now, 1, ("robot-1",), cost)
         catalogue.novelties.put(novelty)

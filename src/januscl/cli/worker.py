@@ -94,6 +94,7 @@ def _work(workspace: Workspace, settings: "Settings", once: bool) -> None:
     from januscl.line.durable.engine import place_of
     from januscl.line.durable.worker import Worker
     from januscl.line.flat import policy_of
+    from januscl.line.tidying import Tidier
 
     _keep_cells(workspace, settings.cells)
     said = settings.workflows
@@ -112,7 +113,18 @@ def _work(workspace: Workspace, settings: "Settings", once: bool) -> None:
     worker = Worker(workspace, place, name, policy, runner, settings.picks_a_day)
     cells = len(workspace.catalogue.cells.list())
     _log.info("worker %s on %s, with %d cells; Ctrl-C stops it", name, workspace.folder, cells)
+    tidier = Tidier(workspace, settings.tend_seconds, settings.keep_days, _forgot, _untidied)
+    tidier.start()
     worker.run(_stop(), once)
+    tidier.stop()
+
+
+def _forgot(number: int) -> None:
+    _log.info("the pictures of %d old observations were forgotten", number)
+
+
+def _untidied(error: Exception) -> None:
+    _log.exception("the observation log could not be tidied; it is tried again")
 
 
 class _Lines(logging.Handler):

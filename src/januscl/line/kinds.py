@@ -88,8 +88,9 @@ def _all(catalogue: Catalogue | Transaction, champion: str) -> Iterator[Kind]:
 
 def _next_id(catalogue: Transaction) -> int:
     # Also above kinds that the champion's hide: an id is never used again.
-    ids = [kind.id for model in catalogue.models.list() for kind in model.taxonomy]
-    return 1 + max([*ids, *(row.detail["id"] for row in catalogue.audit.list(action=NAMED))])
+    ids: list[int] = [kind.id for model in catalogue.models.list() for kind in model.taxonomy]
+    ids += [row.detail["id"] for row in catalogue.audit.list(action=NAMED)]
+    return 1 + max(ids)
 
 
 def _words(text: str, thing: str, longest: int) -> str:

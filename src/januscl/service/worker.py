@@ -1,14 +1,14 @@
 """The threads that move the inbox to the log and the catalogue, and keep the log tidy."""
 
-from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 from typing import Protocol
 
-from januscl.core import Conflict, StorageFull
+from januscl.core import StorageFull
 from januscl.line.draining import Drained, drain
 from januscl.line.logs import Log
 from januscl.line.settings import Settings
-from januscl.store import Workspace, tend
+from januscl.line.tidying import Tidier
+from januscl.store import Workspace
 
 _GATHER_SECONDS, _FEW = 0.25, 4
 _PATIENCE = 30.0
@@ -40,12 +40,14 @@ class Worker:
         self._log, self._metrics = log, metrics
         self._stop, self._wake = Event(), Event()
         self._thread = Thread(target=self._run, name="drain", daemon=True)
-        self._tender = Thread(target=self._tend, name="tend", daemon=True)
+        self._tidier = Tidier(
+            workspace, settings.tend_seconds, settings.keep_days, self._forgot, self._untidied
+        )
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
-        self._tender.start()
+        self._tidier.start()
 
     def wake(self) -> None:
         """Say that there is something to do."""
@@ -55,22 +57,14 @@ class Worker:
         """Let the transaction under way end, and stop. What is left stays in the inbox."""
         self._stop.set()
         self._wake.set()
+        self._tidier.stop()
         self._thread.join(_PATIENCE)
 
-    def _tend(self) -> None:
-        while not self._stop.wait(self._settings.tend_seconds):
-            days = self._settings.keep_days
-            before = None if days is None else datetime.now(UTC) - timedelta(days=days)
-            try:
-                forgotten = tend(self._workspace, forget_before=before)
-            except Conflict:  # another process is at it
-                continue
-            except Exception as error:
-                # What was cut short is done the next time.
-                self._log.exception("the log could not be tidied", error=str(error))
-                continue
-            if forgotten:
-                self._log.info("old pictures were forgotten", observations=forgotten)
+    def _forgot(self, number: int) -> None:
+        self._log.info("old pictures were forgotten", observations=number)
+
+    def _untidied(self, error: Exception) -> None:
+        self._log.exception("the log could not be tidied", error=str(error))
 
     def _run(self) -> None:
         failures, seconds = 0, self._settings.drain_seconds

@@ -101,12 +101,12 @@ def said(row: AuditRow) -> str:
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
-def progress_of(function: str) -> Callable[[Mapping[str, Any]], None]:
-    """Return what logs a heavy job's progress, every ten seconds."""
+def progress_of(function: str, every_s: float = _EVERY_S) -> Callable[[Mapping[str, Any]], None]:
+    """Return what logs a heavy job's progress, every ten seconds or as often as asked."""
     name, last = function.rpartition(":")[2].replace("_", " "), [time.monotonic()]
 
     def tell(told: Mapping[str, Any]) -> None:
-        if time.monotonic() - last[0] < _EVERY_S:
+        if time.monotonic() - last[0] < every_s:
             return
         last[0] = time.monotonic()
         parts = ", ".join(f"{key} {_number(value)}" for key, value in told.items())
