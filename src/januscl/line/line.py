@@ -33,9 +33,8 @@ from januscl.line.checks import check_cells, check_taxonomy
 from januscl.line.cycle import Cycle, CycleReport, World
 from januscl.line.ending import end_abandoned
 from januscl.line.judging import Judge
-from januscl.line.keeping import load_labelled
 from januscl.line.ledger import Ledger
-from januscl.line.memory import has_history, known_slices, latest_ordinary, remember
+from januscl.line.memory import has_history, known_to, remember
 from januscl.line.novelties import NoveltyLedger
 from januscl.line.observer import Observer
 from januscl.line.policy import Policy
@@ -45,9 +44,6 @@ from januscl.line.standing import Standing
 from januscl.line.waiting import Waiting
 from januscl.store import Workspace
 from januscl.train import CompactModel, factory_model
-
-_HISTORY = 200
-_ENOUGH = 400
 
 
 class Line:
@@ -333,41 +329,19 @@ class Line:
         return outcome
 
     def know(self, model: str) -> None:
-        """Let the observer learn what known kinds look like to a model.
-
-        From the slices, and from ordinary frames that were kept at random: what is at work looks
-        a little different from what was labelled.
-        """
+        """Let the observer learn what known kinds look like to a model; see `known_to`."""
         if self.observer.watches(model):
             return
-        at = self._world.clock()
-        known = [
-            Observation(frame.id, Frame(frame.image, "slices", "slices", at), instances, model)
-            for part in known_slices(self.workspace)
-            for frame, instances in zip(
-                self.judge.frames(part), self.judge.seen(model, part), strict=True
-            )
-        ]
-        ordinary = latest_ordinary(self.workspace, self.routine.kept)
-        seen = self.shelf.load(model).predict([kept.frame.image for kept in ordinary])
-        known += [
-            replace(kept, instances=instances, model=model, pick=None)
-            for kept, instances in zip(ordinary, seen, strict=True)
-        ]
-        if sum(len(seen.instances) for seen in known) < _ENOUGH:
-            known += self._history(model)
+        known = known_to(
+            self.workspace,
+            self.judge,
+            model,
+            self.cycle.builder.history,
+            self.routine.kept,
+            self._world.clock(),
+        )
         with suppress(InvalidInput):  # too little on the slices: it is learned at work
             self.observer.learn_model(model, known)
-
-    def _history(self, model: str) -> list[Observation]:
-        """Return some of what the fleet's models learned from, as a model sees it."""
-        frames = load_labelled(self.workspace, self.cycle.builder.history()[:_HISTORY])
-        seen = self.shelf.load(model).predict([frame.image for frame in frames])
-        at = self._world.clock()
-        return [
-            Observation(frame.id, Frame(frame.image, "history", "history", at), instances, model)
-            for frame, instances in zip(frames, seen, strict=True)
-        ]
 
     def _known_cell(self, robot: str) -> Cell:
         """Return the cell of a robot, or raise `NotFound`."""

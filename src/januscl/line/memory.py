@@ -1,10 +1,14 @@
 """The labelled past of a site: what is replayed in training, and what every model is held to."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from januscl.annotate import group_of, validate_label
 from januscl.core import (
+    DeckItem,
+    Frame,
+    Instances,
     InvalidInput,
     Label,
     LabelledFrame,
@@ -14,11 +18,12 @@ from januscl.core import (
     Taxonomy,
 )
 from januscl.decks import Recipe, build_deck, freeze_slice
-from januscl.line.keeping import keep_labelled
+from januscl.line.judging import Judge
+from januscl.line.keeping import keep_labelled, load_labelled
 from januscl.store import Workspace
 
 SOURCE = "history"
-_ORDINARY = 60
+_ORDINARY, _HISTORY, _ENOUGH = 60, 200, 400
 _JUDGING = 5
 """Of so many pictures one judges."""
 
@@ -87,6 +92,52 @@ def latest_ordinary(workspace: Workspace, passed_over: Collection[str]) -> list[
     kept = [id for id in latest if id not in passed_over][:_ORDINARY]
     barred = observations.quarantined(kept)
     return [workspace.observation(id) for id in kept if id not in barred]
+
+
+def known_to(
+    workspace: Workspace,
+    judge: Judge,
+    model: str,
+    history: Callable[[], Sequence[DeckItem]],
+    passed_over: Collection[str],
+    at: datetime,
+) -> list[Observation]:
+    """Return what a model sees of known kinds.
+
+    In the slices, and in ordinary frames that were kept at random: what is at work looks a little
+    different from what was labelled. Where that is little, in some of what its kind learned from.
+
+    Args:
+        workspace: Holds all of them.
+        judge: What models see in the slices.
+        model: Its id.
+        history: Returns the labelled frames of earlier decks.
+        passed_over: Ids of ordinary frames that were kept for another reason than chance.
+        at: What to take for the time of labelled frames, which have none.
+    """
+    predict = judge.shelf.load(model).predict
+
+    def labelled(
+        where: str, frames: Sequence[LabelledFrame], seen: Sequence[Instances]
+    ) -> Iterator[Observation]:
+        for frame, instances in zip(frames, seen, strict=True):
+            yield Observation(frame.id, Frame(frame.image, where, where, at), instances, model)
+
+    known = [
+        seen
+        for part in known_slices(workspace)
+        for seen in labelled("slices", judge.frames(part), judge.seen(model, part))
+    ]
+    ordinary = latest_ordinary(workspace, passed_over)
+    again = predict([kept.frame.image for kept in ordinary])
+    known += [
+        replace(kept, instances=instances, model=model, pick=None)
+        for kept, instances in zip(ordinary, again, strict=True)
+    ]
+    if sum(len(seen.instances) for seen in known) < _ENOUGH:
+        frames = load_labelled(workspace, history()[:_HISTORY])
+        known += labelled("history", frames, predict([frame.image for frame in frames]))
+    return known
 
 
 def _check_enough(frames: Sequence[LabelledFrame], purpose: str) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 
 from januscl.core import (
@@ -17,6 +16,7 @@ from januscl.core import (
 )
 from januscl.line.ending import end_release, watched
 from januscl.line.fleet import Fleet, Tried, attempt
+from januscl.line.looks import decided, tally
 from januscl.line.policy import Releasing
 from januscl.release import (
     Tally,
@@ -119,8 +119,7 @@ class Rollout:
                 else self._live(release, since)
             )
             looks += 1
-            if report.answer is Answer.INCONCLUSIVE:
-                report = self._decided(report, looks)
+            report = decided(report, looks, self._policy)
             before = release.stage
             release = self._advance(release, report)
             if release.stage is not before:
@@ -180,30 +179,7 @@ class Rollout:
 
     def tally(self, cells: Sequence[Cell], model: str, since: datetime | None) -> Tally:
         """Count the picks of these cells on a model; those under a ticket do not count."""
-        robots = {cell.robot for cell in cells}
-        catalogue = self._workspace.catalogue
-        rows = [
-            row
-            for row in catalogue.observations.list(since=since)
-            if row.robot in robots and row.model == model and row.pick is not None
-        ]
-        barred = catalogue.observations.quarantined([row.id for row in rows])
-        outcomes = [row.pick.outcome for row in rows if row.pick and row.id not in barred]
-        return _tally([outcome.failed for outcome in outcomes])
-
-    def _decided(self, report: StageReport, looks: int) -> StageReport:
-        """End a stage that stays undecided, by what is known from before it.
-
-        At the station and in beta, what is not shown safe goes no further. In the fleet, beta has
-        shown it safe beside a control; there, what shows no harm has arrived.
-        """
-        if report.stage is Stage.FLEET and looks >= self._policy.fleet_looks:
-            reason = "No harm was seen in the fleet, and the beta lines had ruled it out."
-            return replace(report, answer=Answer.PASS, reasons=(*report.reasons, reason))
-        if report.stage is not Stage.FLEET and looks >= self._policy.max_looks:
-            reason = "It stayed undecided too long; the champion goes on."
-            return replace(report, answer=Answer.FAIL, reasons=(*report.reasons, reason))
-        return report
+        return tally(self._workspace, cells, model, since)
 
     def _advance(self, release: Release, report: StageReport) -> Release:
         """Keep what a look came to; where a person ended the release meanwhile, that stands."""

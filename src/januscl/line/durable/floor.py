@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
@@ -11,13 +11,11 @@ from januscl.line.durable.drained import Drained
 from januscl.line.durable.fed import Fed
 from januscl.line.durable.shop import Shop
 from januscl.line.judging import Judge
-from januscl.line.keeping import load_labelled
-from januscl.line.memory import known_slices, latest_ordinary
+from januscl.line.memory import known_to
 from januscl.line.observer import Observer
 from januscl.store import Workspace
 from januscl.store.records import ObservationRow
 
-_HISTORY, _ENOUGH = 200, 400
 _AT_ONCE = 64
 
 
@@ -124,32 +122,9 @@ class Floor:
         self._done.append(observation.id)
 
     def _examples(self, model: str) -> list[Observation]:
-        """Return what a model sees of known kinds: as `januscl.line.Line.know` gathers it."""
-        at = self._shop.clock()
-
-        def seen_in(where: str, frames: Any, instances: Any) -> list[Observation]:
-            return [
-                Observation(frame.id, Frame(frame.image, where, where, at), seen, model)
-                for frame, seen in zip(frames, instances, strict=True)
-            ]
-
-        predict = self._judge.shelf.load(model).predict
-        known = [
-            seen
-            for part in known_slices(self._workspace)
-            for seen in seen_in("slices", self._judge.frames(part), self._judge.seen(model, part))
-        ]
-        ordinary = latest_ordinary(self._workspace, set())
-        again = predict([kept.frame.image for kept in ordinary])
-        known += [
-            replace(kept, instances=seen, model=model, pick=None)
-            for kept, seen in zip(ordinary, again, strict=True)
-        ]
-        if sum(len(seen.instances) for seen in known) < _ENOUGH:
-            history = self._shop.builder.history()[:_HISTORY]
-            frames = load_labelled(self._workspace, history)
-            known += seen_in("history", frames, predict([frame.image for frame in frames]))
-        return known
+        """Return what a model sees of known kinds."""
+        history = self._shop.builder.history
+        return known_to(self._workspace, self._judge, model, history, set(), self._shop.clock())
 
     def _again(self, seen: Observation) -> Observation:
         """Return an observation as the champion sees it."""

@@ -23,6 +23,7 @@ from januscl.core import (
 from januscl.line.durable.shop import Shop
 from januscl.line.durable.steps import OVER, READY, WAIT
 from januscl.line.ending import end_release
+from januscl.line.looks import decided, tally
 from januscl.release import Tally, advance, contenders, controls, guardrail, open_release, who_runs
 from januscl.store import Transaction
 
@@ -130,7 +131,7 @@ class Rollout:
             release.stage, answer, tuple(reasons),
             challenger.picks, challenger.failed, control.picks, control.failed,
         )  # fmt: skip
-        return self._decided(report, looks)
+        return decided(report, looks, self._policy)
 
     def _control(
         self, release: Release, cells: Sequence[Cell], tries: Sequence[Cell], since: datetime
@@ -151,30 +152,8 @@ class Rollout:
             return self._tally([c for c in working if c.robot in beside], release.champion, since)
         return self._tally(working, release.champion, release.opened)
 
-    def _decided(self, report: StageReport, looks: int) -> StageReport:
-        """End a stage that stays undecided, as `januscl.line.rollout.Rollout` does."""
-        if report.answer is not Answer.INCONCLUSIVE:
-            return report
-        if report.stage is Stage.FLEET and looks >= self._policy.fleet_looks:
-            reason = "No harm was seen in the fleet, and the beta lines had ruled it out."
-            return replace(report, answer=Answer.PASS, reasons=(*report.reasons, reason))
-        if report.stage is not Stage.FLEET and looks >= self._policy.max_looks:
-            reason = "It stayed undecided too long; the champion goes on."
-            return replace(report, answer=Answer.FAIL, reasons=(*report.reasons, reason))
-        return report
-
     def _tally(self, cells: Iterable[Cell], model: str, since: datetime) -> Tally:
-        """Count the picks of these cells on a model; those under a ticket do not count."""
-        observations = self._catalogue.observations
-        rows = [
-            row
-            for cell in cells
-            for row in observations.list(robot=cell.robot, since=since)
-            if row.model == model and row.pick is not None
-        ]
-        barred = observations.quarantined([row.id for row in rows])
-        failed = [row.pick.outcome.failed for row in rows if row.pick and row.id not in barred]
-        return Tally(len(failed), sum(failed))
+        return tally(self._workspace, cells, model, since)
 
     def _begins(self, release: Release) -> datetime:
         """Return when the release's present stage began."""
