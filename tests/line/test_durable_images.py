@@ -149,6 +149,18 @@ def test_of_a_model_without_embeddings_images_are_kept_evenly_in_time(site, monk
     assert minutes[3] - minutes[2] >= 15
 
 
+def test_embeddings_that_are_lost_or_of_another_model_keep_no_other_frame_from_being_chosen(site):
+    sent = [site.sends() for _ in range(20)]
+    site.works()
+    lost = site.catalogue.observations.get(sent[0])
+    site.workspace.log.forget([f"{lost.id} {lost.embeddings}"])
+    with site.catalogue.database.write() as connection:
+        for id in sent[1:4]:
+            connection.exec_driver_sql(f"UPDATE observations SET model = 'm-x' WHERE id = '{id}'")
+    assert preserves(site, campaign=opened(site).id) == {"frames": 12, "asked": 0}
+    assert not set(sent[:4]) & set(site.catalogue.pins.list(RULE))
+
+
 def test_a_campaign_that_there_is_not_is_told(site):
     with pytest.raises(JobFailed, match="campaign nobody"):
         preserves(site, campaign="nobody")

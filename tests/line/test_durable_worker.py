@@ -59,7 +59,13 @@ def test_what_robots_send_becomes_a_model_that_the_whole_fleet_runs(site):
         released(robots, workspace)
     finally:
         worker.terminate()
-        worker.wait(30)
+        told, _ = worker.communicate(timeout=30)
+    for line in (
+        "something new was seen", "a campaign asks for 12 frames", "raw images preserved",
+        "label tasks wait for a person", "the gate lets m-", "goes on: fleet",
+        "triangle: learned, and closed",
+    ):  # fmt: skip
+        assert line in told
     went_once(folder)
     (release,) = workspace.catalogue.releases.list()
     assert release.stage is Stage.DONE

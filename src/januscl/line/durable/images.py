@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from januscl.core import NotFound
+from januscl.core import IntegrityError, NotFound
 from januscl.line.durable.once import once
 from januscl.line.recalling import strangeness
 from januscl.line.wanting import REACH, RULE
-from januscl.store import Workspace
+from januscl.store import Transaction, Workspace
 from januscl.store.records import ObservationRow
 from januscl.triage import Candidate, choose_frames, place_of
 
@@ -92,11 +92,12 @@ def _keep(
     now, catalogue = datetime.now(UTC), opened.catalogue
     known = catalogue.observations.known(chosen)
     asked = sum(row.image is None for row in known.values())
-    once(
-        opened, f"images {subject}", PRESERVED, subject,
-        detail | {"rule": RULE, "frames": len(chosen), "asked": asked}, now,
-        lambda tx: tx.pins.add(chosen, RULE, now) and None,
-    )  # fmt: skip
+
+    def pin(tx: Transaction) -> None:
+        tx.pins.add(chosen, RULE, now)
+
+    detail = detail | {"rule": RULE, "frames": len(chosen), "asked": asked}
+    once(opened, f"images {subject}", PRESERVED, subject, detail, now, pin)
     (done,) = catalogue.audit.list(subject=subject, action=PRESERVED)
     return {"frames": done.detail["frames"], "asked": done.detail["asked"]}
 
@@ -110,16 +111,14 @@ def _at_hand(rows: Iterable[ObservationRow]) -> list[ObservationRow]:
 def _members(opened: Workspace, novelty: str) -> list[Candidate]:
     """Return a candidate for each frame of a novelty that can be had and is under no ticket.
 
-    Only of the model that saw most of them: embeddings of two models cannot be compared.
+    Only of the model that saw most of them.
     """
     catalogue = opened.catalogue
     instance = dict(catalogue.novelties.members(novelty))
     barred, strange = catalogue.observations.quarantined(instance), strangeness(opened)
     known = catalogue.observations.known(instance)
     rows = _at_hand(catalogue.observations.get(id) for id in known if id not in barred)
-    models = [row.model for row in rows]
-    model = max(sorted(set(models)), key=models.count, default="")
-    found = []
+    model, found = _main_model(rows), []
     for row in rows:
         places = _places(opened, row)
         if row.model == model and instance[row.id] < len(places):
@@ -171,9 +170,9 @@ def _diverse(opened: Workspace, rows: Sequence[ObservationRow], quota: int, seed
         quota: Frames at most.
         seed: Of the random share.
     """
-    found = []
+    model, found = _main_model(rows), []
     for row in rows:
-        arrays = opened.embeddings(row)
+        arrays = _arrays(opened, row) if row.model == model else {}
         place = place_of(
             replace(
                 row.instances,
@@ -191,8 +190,22 @@ def _diverse(opened: Workspace, rows: Sequence[ObservationRow], quota: int, seed
 
 def _places(opened: Workspace, row: ObservationRow) -> Vectors:
     """Return the embeddings ``(N, D)`` of an observation's instances; none where none came."""
-    kept = opened.embeddings(row).get("instances")
+    kept = _arrays(opened, row).get("instances")
     return np.zeros((0, 0)) if kept is None else kept
+
+
+def _arrays(opened: Workspace, row: ObservationRow) -> dict[str, Vectors]:
+    """Return an observation's embeddings; none, where they are lost or damaged."""
+    try:
+        return opened.embeddings(row)
+    except (NotFound, IntegrityError):
+        return {}
+
+
+def _main_model(rows: Sequence[ObservationRow]) -> str:
+    """Return the model that made most of these: embeddings of two models cannot be compared."""
+    models = [row.model for row in rows]
+    return max(sorted(set(models)), key=models.count, default="")
 
 
 def _apart(places: Vectors, members: Vectors, skip: int = 0) -> NDArray[np.float64]:
