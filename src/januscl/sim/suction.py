@@ -127,7 +127,7 @@ class _Bond:
         arm = rotation @ self._lever
         row = 6 * (body - 1)
         spin = rotation @ data.qvel[row + 3 : row + 6]
-        velocity = data.qvel[row : row + 3] + np.cross(spin, arm) - speed * _UP
+        velocity = data.qvel[row : row + 3] + _cross(spin, arm) - speed * _UP
         stretch = self._anchor + height * _UP - data.xpos[body] - arm
         force = _STIFF * stretch - 1.4 * np.sqrt(_STIFF * self._mass) * velocity
         turn = self._rotation @ rotation.T
@@ -144,5 +144,11 @@ class _Bond:
         applied[:3] = force if holds else 0
         # The force acts at the cup; MuJoCo wants it at the centre of mass.
         reach = data.xpos[body] + arm - data.xipos[body]
-        applied[3:] = moment + np.cross(reach, force) if holds else 0
+        applied[3:] = moment + _cross(reach, force) if holds else 0
         return holds
+
+
+def _cross(a: Vector, b: Vector) -> Vector:
+    """Return ``a x b`` of two ``(3,)``: as `numpy.cross`, which takes a tenth of a pick for it."""
+    (ax, ay, az), (bx, by, bz) = a.tolist(), b.tolist()
+    return np.array((ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx))
