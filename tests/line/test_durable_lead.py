@@ -8,7 +8,7 @@ from threading import Event
 import pytest
 
 from januscl.line.durable.engine import engine_of, place_of
-from januscl.line.durable.lead import Lead
+from januscl.line.durable.lead import MOVING, Lead
 from januscl.store.engines import url_of
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "store"))
@@ -61,3 +61,19 @@ def test_a_restarted_worker_leads_at_once_and_its_former_process_is_told(engine)
     assert again.take()
     assert lost.wait(5)
     again.give_up()
+
+
+def test_each_post_has_a_holder_of_its_own(engine):
+    lost = Event()
+    leads, moves = (Lead(engine, "one", 4.0, lost.set, *post) for post in ((), (MOVING,)))
+    asks = Lead(engine, "two", 4.0, lost.set, MOVING)
+    assert leads.take()
+    assert leads.held()
+    assert not asks.held(), "who leads the line does not move the inbox by that"
+    assert moves.take()
+    assert asks.held()
+    moves.give_up()
+    assert not asks.held()
+    assert leads.held()
+    leads.give_up()
+    assert not lost.is_set()

@@ -210,11 +210,22 @@ def fill_slowly(workspace, numbers, marks=None):
 
 
 def test_damaged_bytes_are_never_given(local):
-    local.log.append([], [parcel(0)])
+    local.log.append([], [parcel(0), parcel(2)])
     (file,) = (Path(local.log.place) / "parcels.lance" / "data").iterdir()
     file.write_bytes(file.read_bytes().replace(b"picture 0", b"picture 1"))
-    with Workspace.open(local.folder) as after, pytest.raises(IntegrityError, match="damaged"):
-        after.log.parcel("o-0", parcel(0).sha256)
+    with Workspace.open(local.folder) as after:
+        many = after.log.bytes_of((p.observation, p.sha256) for p in (parcel(0), parcel(2)))
+        assert many == {parcel(2).sha256: parcel(2).data}
+        with pytest.raises(IntegrityError, match="damaged"):
+            after.log.parcel("o-0", parcel(0).sha256)
+
+
+def test_the_bytes_of_many_observations_come_in_one_look(workspace):
+    assert workspace.log.bytes_of([("o-0", parcel(0).sha256)]) == {}
+    parcels = fill(workspace, range(5))
+    wanted = [(sent.observation, sent.sha256) for sent in parcels.values()]
+    found = workspace.log.bytes_of([*wanted, ("o-9", parcel(9).sha256)])
+    assert found == {sent.sha256: sent.data for sent in parcels.values()}
 
 
 def test_tidying_gathers_many_small_files_and_loses_nothing(workspace):

@@ -53,7 +53,8 @@ class Settings(BaseSettings):
         burst: Requests of one token at once.
         min_free_bytes: Room on the disk below which nothing is taken in.
         drain_messages: Messages that a worker moves in one transaction.
-        drain_seconds: That a worker waits before it looks at an empty inbox again.
+        drain_seconds: That a worker waits before it looks at an inbox again that held little, so
+            that one commit serves many messages.
         tend_seconds: Between two tidyings of the observation log.
         keep_days: Age at which pictures and embeddings that nothing needs are forgotten; never
             when omitted.

@@ -10,7 +10,7 @@ from januscl.line.settings import Settings
 from januscl.line.tidying import Tidier
 from januscl.store import Workspace
 
-_GATHER_SECONDS, _FEW = 0.25, 4
+_FEW = 4
 _PATIENCE = 30.0
 """Seconds that an unlucky worker waits at most before it tries again, and that a stop may take."""
 
@@ -85,4 +85,4 @@ class Worker:
             if not moved.messages:
                 self._wake.wait(seconds)
             elif moved.messages * _FEW < self._settings.drain_messages:
-                self._stop.wait(_GATHER_SECONDS)  # one commit serves those that come meanwhile
+                self._stop.wait(seconds)  # one commit serves those that come meanwhile

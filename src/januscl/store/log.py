@@ -143,13 +143,29 @@ class ObservationLog:
         if self._parcels.exists():
             for row in self._parcels.find([f"{observation} {digest}"], ["data"]):
                 data = bytes(row["data"])
-                if sha256(data).hexdigest() == digest:
+                if _sound(digest, data):
                     return data
                 raise IntegrityError(
                     f"{digest} of observation {observation} in {self.place} was damaged. Restore "
                     "it from a backup."
                 )
         raise NotFound(f"{digest} of observation {observation} is not in {self.place}")
+
+    def bytes_of(self, wanted: Iterable[tuple[str, str]]) -> dict[str, bytes]:
+        """Return bytes of many observations in one look, by their SHA-256, verified.
+
+        Args:
+            wanted: Ids of observations, each with the SHA-256 of its picture or embeddings.
+
+        Returns:
+            What is here and sound; of the rest, `parcel` says what is wrong.
+        """
+        keys = [f"{observation} {digest}" for observation, digest in wanted]
+        if not keys or not self._parcels.exists():
+            return {}
+        rows = self._parcels.find(keys, ["sha256", "data"])
+        found = {row["sha256"]: bytes(row["data"]) for row in rows}
+        return {digest: data for digest, data in found.items() if _sound(digest, data)}
 
     def scan(
         self,
@@ -207,6 +223,10 @@ def _id(record: LogRecord) -> str:
 
 def _key(parcel: Parcel) -> str:
     return f"{parcel.observation} {parcel.sha256}"
+
+
+def _sound(digest: str, data: bytes) -> bool:
+    return sha256(data).hexdigest() == digest
 
 
 def _firsts(given: Iterable[_Sent], key: Callable[[_Sent], str]) -> Iterable[_Sent]:

@@ -2,9 +2,11 @@
 
 import io
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -22,6 +24,7 @@ from januscl.store.records import ObservationRow
 from januscl.store.s3 import S3Blobs
 
 AnyBlobs = LocalBlobs | S3Blobs
+_NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
 class Workspace:
@@ -141,33 +144,59 @@ class Workspace:
         Raises:
             NotFound: It is not in the catalogue, or its picture was not kept.
         """
-        row = self.catalogue.observations.get(id)
+        return self.observation_of(self.catalogue.observations.get(id))
+
+    def observation_of(
+        self, row: ObservationRow, sent: Mapping[str, bytes] = _NOTHING
+    ) -> Observation:
+        """Return the observation of a row, as `observation` does; ``sent`` is what `sent` gave."""
         if row.image is None:
-            raise NotFound(f"the picture of observation {id} was not kept; ask for its row alone")
-        image = decode_image(self._sent(row.image, id), f"picture {row.image[:12]}")
-        frame = Frame(image, row.camera, row.robot, row.at)
-        arrays = self.embeddings(row)
+            raise NotFound(
+                f"the picture of observation {row.id} was not kept; ask for its row alone"
+            )
+        data = self._sent(row.image, row.id, sent)
+        frame = Frame(
+            decode_image(data, f"picture {row.image[:12]}"), row.camera, row.robot, row.at
+        )
+        arrays = self.embeddings(row, sent)
         seen = replace(
             row.instances,
             embeddings=arrays.get("instances"),
             frame_embedding=arrays.get("frame"),
         )
-        return Observation(id, frame, seen, row.model, row.pick)
+        return Observation(row.id, frame, seen, row.model, row.pick)
 
-    def embeddings(self, row: ObservationRow) -> dict[str, NDArray[Any]]:
+    def embeddings(
+        self, row: ObservationRow, sent: Mapping[str, bytes] = _NOTHING
+    ) -> dict[str, NDArray[Any]]:
         """Return what was kept of an observation's embeddings.
+
+        Args:
+            row: The observation.
+            sent: What `sent` gave, so that it is not fetched again.
 
         Returns:
             ``instances (N, D)`` and ``frame (D,)``, or one of them, or nothing.
         """
         if row.embeddings is None:
             return {}
-        data = self._sent(row.embeddings, row.id)
+        data = self._sent(row.embeddings, row.id, sent)
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return dict(arrays)
 
-    def _sent(self, digest: str, observation: str) -> bytes:
-        """Return bytes of an observation, from the blobs or else from the log."""
+    def sent(self, rows: Iterable[ObservationRow]) -> dict[str, bytes]:
+        """Fetch what robots sent of some observations in one look, to be handed to the above.
+
+        Returns:
+            Digest to bytes. What was kept in another way than by the log is not among them.
+        """
+        wanted = [(row.id, digest) for row in rows for digest in (row.image, row.embeddings)]
+        return self.log.bytes_of((id, digest) for id, digest in wanted if digest is not None)
+
+    def _sent(self, digest: str, observation: str, sent: Mapping[str, bytes]) -> bytes:
+        """Return bytes of an observation: at hand, from the blobs, or from the log."""
+        if digest in sent:
+            return sent[digest]
         try:
             return self.blobs.get(digest)
         except NotFound:

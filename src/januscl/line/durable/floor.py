@@ -1,5 +1,6 @@
 """What robots sent, watched and triaged in the order in which it was seen."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import cast
@@ -76,9 +77,12 @@ class Floor:
                 if pick is not None:
                     observer.settle(id, pick)
             ids = self._fed.waiting(_AT_ONCE, set(self._waiting))
-            for id in ids:
+            rows = [self._catalogue.observations.get(id) for id in ids]
+            # One look for all: each look at the log reads a list of what is in it.
+            sent = self._workspace.sent(rows)
+            for id, row in zip(ids, rows, strict=True):
                 try:
-                    self._see(self._catalogue.observations.get(id))
+                    self._see(row, sent)
                 except (JanusError, ValueError) as error:
                     # One that cannot be watched must not hold up the others.
                     self._pass_over(id, error)
@@ -87,9 +91,9 @@ class Floor:
                 self._done = []
         return len(ids)
 
-    def _see(self, row: ObservationRow) -> None:
+    def _see(self, row: ObservationRow, sent: Mapping[str, bytes]) -> None:
         observer = self._blind if row.image is None else self._seeing
-        observation = self._observation(row)
+        observation = self._observation(row, sent)
         self._waiting[row.id] = observer
         observer.observe(observation.frame, observation.instances, row.model, row.id)
         if row.pick is not None:
@@ -103,12 +107,12 @@ class Floor:
         self._catalogue.rejects.add(f"observation {id}, which cannot be watched", reason)
         self._done.append(id)
 
-    def _observation(self, row: ObservationRow) -> Observation:
+    def _observation(self, row: ObservationRow, sent: Mapping[str, bytes]) -> Observation:
         if row.image is not None:
-            return self._workspace.observation(row.id)
+            return self._workspace.observation_of(row, sent)
         # Nobody looks at these pixels, and they take no memory.
         pixels = np.broadcast_to(np.zeros(3, np.uint8), (row.height, row.width, 3))
-        arrays = self._workspace.embeddings(row)
+        arrays = self._workspace.embeddings(row, sent)
         seen = replace(
             row.instances,
             embeddings=arrays.get("instances"),

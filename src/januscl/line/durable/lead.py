@@ -1,8 +1,8 @@
 """Which of several workers leads the line: the one whose heart was heard last.
 
-One row names the leader and until when it leads. The leader puts that time off again and again;
-when it is past, the leader is taken for dead, and the next worker that asks leads. Times are the
-database's, so that clocks need not agree.
+One row for each post names who holds it and until when. The leader puts that time off again and
+again; when it is past, the leader is taken for dead, and the next worker that asks leads. Times are
+the database's, so that clocks need not agree.
 """
 
 import threading
@@ -22,7 +22,9 @@ _leads = Table(
     Column("holder", String(300), nullable=False),
     Column("until", Float, nullable=False),
 )
-_NAME = "line"
+LINE, MOVING = "line", "moving"
+"""The posts: the line is led by its holder alone; the inbox is moved by any, but its holder tells
+the leader that it need not."""
 _NOW = {
     "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
     "postgresql": "extract(epoch from clock_timestamp())",
@@ -40,20 +42,28 @@ class Lead:
         lasts: Seconds after which a leader that is not heard of leads no more.
         lost: Called, from another thread, when the lead was lost: another worker may have it by
             then, so nothing may be done any more.
+        post: What is led.
     """
 
-    def __init__(self, engine: Engine, worker: str, lasts: float, lost: Callable[[], None]) -> None:
-        self._engine, self._lasts, self._lost = engine, lasts, lost
+    def __init__(
+        self,
+        engine: Engine,
+        worker: str,
+        lasts: float,
+        lost: Callable[[], None],
+        post: str = LINE,
+    ) -> None:
+        self._engine, self._lasts, self._lost, self._post = engine, lasts, lost, post
         self._worker, self._holder = worker, f"{worker} {uuid4().hex}"
         self._stop = threading.Event()
         self._beating: threading.Thread | None = None
         _metadata.create_all(engine)
         with engine.begin() as connection:
-            known = connection.scalar(select(_leads.c.name).where(_leads.c.name == _NAME))
+            known = connection.scalar(select(_leads.c.name).where(_leads.c.name == self._post))
         if known is None:
             try:
                 with engine.begin() as connection:
-                    connection.execute(insert(_leads).values(name=_NAME, holder="", until=0.0))
+                    connection.execute(insert(_leads).values(name=self._post, holder="", until=0.0))
             except IntegrityError:
                 pass  # another worker was first
 
@@ -78,13 +88,21 @@ class Lead:
         self._stop.set()
         if self._beating is not None:
             self._beating.join()
-        mine = update(_leads).where(_leads.c.name == _NAME, _leads.c.holder == self._holder)
+        mine = update(_leads).where(_leads.c.name == self._post, _leads.c.holder == self._holder)
         with self._engine.begin() as connection:
             connection.execute(mine.values(until=0.0))
 
+    def held(self) -> bool:
+        """Say whether any worker holds the post."""
+        query = select(_leads.c.name).where(
+            _leads.c.name == self._post, _leads.c.until > self._now()
+        )
+        with self._engine.begin() as connection:
+            return connection.scalar(query) is not None
+
     def _hold(self, if_: ColumnElement[bool]) -> bool:
         until = self._now() + self._lasts
-        change = update(_leads).where(_leads.c.name == _NAME, if_)
+        change = update(_leads).where(_leads.c.name == self._post, if_)
         with self._engine.begin() as connection:
             done = connection.execute(change.values(holder=self._holder, until=until))
         return done.rowcount > 0
