@@ -4,12 +4,12 @@ Each robot has a token and a connection of its own and sends, every few seconds,
 observations with masks and small pictures, and the outcomes of the picks before; it checks in twice
 a minute. Robots begin at moments spread over a period. Whatever was not acknowledged is sent again.
 The server and its worker run in processes of their own on the same machine, over SQLite and a
-folder.
+folder; the log is tidied every minute, ten times as often as by default, so that a run has some.
 
 Told are: observations acknowledged and kept, each once; the time to an acknowledgement; resident
-memory of server and worker over the last two thirds of the run, as a slope with its 95% interval
-(over the means of ten equal stretches, as samples close to each other are alike); processor time,
-bytes sent and bytes on the disk for each observation.
+memory of server and worker, in tenths of the run and, over its last two thirds, as a slope with its
+95% interval (over the means of ten equal stretches, as samples close to each other are alike);
+processor time, bytes sent and bytes on the disk for each observation.
 
 Run: ``python benchmarks/bench_fleet.py [--robots 500] [--seconds 60] [--every 10] [--batch 2]``; it
 prints a table, or with ``--json`` an object. Needs the extra ``service``.
@@ -165,13 +165,13 @@ class Process:
         pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.all()]
         return pages[0] * PAGE / 2**20, sum(pages[1:]) * PAGE / 2**20
 
-    def seconds(self) -> float:
-        """Return the processor's time."""
-        total = 0
+    def seconds(self) -> tuple[float, float]:
+        """Return the processor's time of it, and of its children together."""
+        found = []
         for pid in self.all():
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            total += int(fields[11]) + int(fields[12])
-        return total / TICKS
+            found.append((int(fields[11]) + int(fields[12])) / TICKS)
+        return found[0], sum(found[1:])
 
 
 Samples = list[tuple[float, float, float]]
@@ -185,12 +185,16 @@ async def watch(process: Process, found: Samples) -> None:
         await asyncio.sleep(0.25)
 
 
+def parts(found: Samples, which: int) -> str:
+    """Return the mean MiB of the server (1) or worker (2) in each tenth of the run."""
+    return " ".join(f"{part[:, which].mean():.0f}" for part in np.array_split(found, 10))
+
+
 def slope(found: Samples, which: int) -> str:
     """Return MiB a minute of the server (1) or worker (2), with the 95% interval's half width."""
-    late = found[len(found) // 3 :]
-    parts = np.array_split(np.asarray(late), 10)
-    x = np.array([part[:, 0].mean() / 60 for part in parts])
-    y = np.array([part[:, which].mean() for part in parts])
+    late = np.array_split(np.asarray(found[len(found) // 3 :]), 10)
+    x = np.array([part[:, 0].mean() / 60 for part in late])
+    y = np.array([part[:, which].mean() for part in late])
     centred = x - x.mean()
     rise = float(centred @ y / (centred @ centred))
     rest = y - y.mean() - rise * centred
@@ -220,7 +224,7 @@ async def fleet(
 
 async def run(
     address: str, process: Process, tokens: dict[str, str], options: argparse.Namespace
-) -> tuple[Told, Samples, float, float]:
+) -> tuple[Told, Samples, tuple[float, float], float]:
     told, memory = Told(), Samples()
     watching = asyncio.create_task(watch(process, memory))
     used, start = process.seconds(), time.monotonic()
@@ -230,7 +234,8 @@ async def run(
         while "janus_inbox_depth 0.0" not in (await client.get("/metrics")).text:
             await asyncio.sleep(0.2)
     watching.cancel()
-    return told, memory, process.seconds() - used, took
+    server, worker = (now - then for now, then in zip(process.seconds(), used, strict=True))
+    return told, memory, (server, worker), took
 
 
 def measure(folder: Path, options: argparse.Namespace) -> dict[str, object]:
@@ -258,11 +263,11 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, object]:
     return account(place, told, memory, used, took, options)
 
 
-SETTINGS = {"JANUS_LOG_LEVEL": "warning", "JANUS_TEND_SECONDS": "5"}
+SETTINGS = {"JANUS_LOG_LEVEL": "warning", "JANUS_TEND_SECONDS": "60"}
 
 
 def account(
-    place: Path, told: Told, memory: Samples, used: float, took: float,
+    place: Path, told: Told, memory: Samples, used: tuple[float, float], took: float,
     options: argparse.Namespace,
 ) -> dict[str, object]:  # fmt: skip
     with Workspace.open(place) as opened:
@@ -270,7 +275,8 @@ def account(
         logged = [row["id"] for row in opened.log.scan(["id"])]
     size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
     count = len(told.accepted)
-    cpu = 1000 * used / count
+    server, worker = (1000 * seconds / count for seconds in used)
+    rate = count / took
     ordered = sorted(told.seconds)
     return {
         "robots": options.robots,
@@ -279,17 +285,21 @@ def account(
         "doubled": len(kept) - len(set(kept)) + len(logged) - len(set(logged)),
         "refused": told.refused,
         "sent again": told.again,
-        "observations a second": round(count / took, 1),
+        "observations a second": round(rate, 1),
         "acknowledged, median ms": round(1000 * statistics.median(ordered), 1),
         "acknowledged, 99% ms": round(1000 * ordered[int(0.99 * len(ordered))], 1),
-        "server at the end, MiB": round(memory[-1][1], 1),
+        "server, MiB by tenths": parts(memory, 1),
         "server slope, MiB a minute": slope(memory, 1),
-        "worker at the end, MiB": round(memory[-1][2], 1),
+        "worker, MiB by tenths": parts(memory, 2),
         "worker slope, MiB a minute": slope(memory, 2),
-        "processor ms an observation": round(cpu, 2),
+        "server, processor ms an observation": round(server, 2),
+        "worker, processor ms an observation": round(worker, 2),
+        "cores taken": round((server + worker) * rate / 1000, 2),
         "bytes sent an observation": round(told.sent_bytes / count),
         "bytes on disk an observation": round(size / count),
-        "processor ms a robot and hour": round(cpu * options.batch * 3600 / options.every),
+        "processor s a robot and hour": round(
+            (server + worker) / 1000 * options.batch * 3600 / options.every, 2
+        ),
     }
 
 
@@ -307,7 +317,7 @@ def main() -> None:
         print(json.dumps(found, indent=2))
         return
     for name, value in found.items():
-        print(f"{name:32} {value}")
+        print(f"{name:36} {value}")
 
 
 if __name__ == "__main__":
