@@ -62,7 +62,7 @@ def test_bfloat16_rounds_the_products_of_training_and_no_weight(model, piles):
 def test_in_bfloat16_no_box_and_no_score_is_rounded(model):
     """A coordinate of 300 px would be a multiple of 2, and boxes without a width give no number."""
     network = model.network
-    with precise("bfloat16"):
+    with precise("bfloat16", torch.device("cpu")):
         features = network.backbone(torch.zeros(1, 3, 64, 64))
         scores, moves = network.rpn.head(list(features.values()))
         regions = network.roi_heads.box_head(torch.zeros(2, 64, 7, 7))

@@ -13,18 +13,19 @@ from januscl.core import MissingDependency
 
 if TYPE_CHECKING:
     from januscl.train.checkpoint import Checkpoint
+    from januscl.train.crew import Team, team
     from januscl.train.factory import factory_card, factory_model
     from januscl.train.loop import Augment, FitReport, Progress, fit
     from januscl.train.model import CompactModel
     from januscl.train.network import CompactMaskRCNN, Detections
-    from januscl.train.processor import limited_threads
+    from januscl.train.processor import device_named, limited_threads
     from januscl.train.settings import Settings
     from januscl.train.strategies import Interpolate, Naive, Replay, strategy_named
 
 __all__ = [
     "Augment", "Checkpoint", "CompactMaskRCNN", "CompactModel", "Detections", "FitReport",
     "Interpolate", "Naive", "Progress", "Replay", "Settings", "factory_card", "factory_model",
-    "fit", "limited_threads", "strategy_named",
+    "Team", "device_named", "fit", "limited_threads", "strategy_named", "team",
 ]  # fmt: skip
 
 _HOME = {
@@ -33,6 +34,7 @@ _HOME = {
     "Interpolate": "strategies", "Naive": "strategies", "Progress": "loop", "Replay": "strategies",
     "Settings": "settings", "factory_card": "factory", "factory_model": "factory", "fit": "loop",
     "limited_threads": "processor", "strategy_named": "strategies",
+    "Team": "crew", "device_named": "processor", "team": "crew",
 }  # fmt: skip
 _EXTRA = ("torch", "torchvision", "safetensors")
 

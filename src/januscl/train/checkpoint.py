@@ -1,7 +1,7 @@
 """A training run on disk: weights, optimizer and losses so far, in one safetensors file."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,10 +24,16 @@ class Checkpoint:
     Attributes:
         path: The file.
         every: Steps between two writes.
+        written: Called with the path after each write, such as to keep a copy elsewhere.
     """
 
     path: Path
     every: int = 25
+    written: Callable[[Path], None] | None = None
+
+    def due(self, done: int, steps: int) -> bool:
+        """Say whether the run is to be written after ``done`` of its steps."""
+        return done == steps or done % self.every == 0
 
     def write(
         self, run: str, network: nn.Module, optimizer: torch.optim.AdamW, losses: list[float]
@@ -42,6 +48,8 @@ class Checkpoint:
             for key, value in optimizer.state.get(parameter, {}).items():
                 tensors[f"optimizer/{key}/{name}"] = value
         write_tensors(self.path, tensors, {"run": run, "losses": losses})
+        if self.written is not None:
+            self.written(self.path)
 
     def restore(self, run: str, network: nn.Module, optimizer: torch.optim.AdamW) -> list[float]:
         """Bring network and optimizer to where the run was kept; return its losses so far.
@@ -72,7 +80,9 @@ class Checkpoint:
                 if f"optimizer/{key}/{name}" in tensors
             }
             if kept:
-                optimizer.state[parameter] = kept
+                # AdamW counts its steps on the processor, wherever the weights are.
+                moved = {k: t if k == "step" else t.to(parameter.device) for k, t in kept.items()}
+                optimizer.state[parameter] = moved
         return [float(loss) for loss in card["losses"]]
 
 
@@ -84,6 +94,9 @@ def run_of(
     settings: Settings,
 ) -> str:
     """Return a digest of what decides a run's course, all but the augmentation's own code.
+
+    Neither the device nor how many processes share a batch is a part of it: a run that was stopped
+    may go on elsewhere.
 
     Args:
         model: Where the run starts.
@@ -102,7 +115,7 @@ def run_of(
         {
             "frames": content.hexdigest(),
             "strategy": strategy,
-            "settings": asdict(settings),
+            "settings": {k: v for k, v in asdict(settings).items() if k != "device"},
             "rows": list(model.rows),
             "weights": tensors_digest(model.network.state_dict()),
         }

@@ -54,7 +54,7 @@ class KindPredictor(nn.Module):
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits ``(N, 1 + K)`` and the shared deltas once a class, ``(N, 4 (1 + K))``."""
         # Whole precision: in ``bfloat16`` many boxes would have one and the same score.
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(features.device.type, enabled=False):
             features = features.float()
             kinds = F.log_softmax(self.kinds(features), dim=1)
             objects = self.objectness(features)
@@ -64,7 +64,7 @@ class KindPredictor(nn.Module):
     def grow(self, added: int) -> None:
         """Add rows for new kinds, whose probability stays near 0 until they are taught."""
         old = self.kinds
-        self.kinds = nn.Linear(EMBEDDING, old.out_features + added)
+        self.kinds = nn.Linear(EMBEDDING, old.out_features + added, device=old.weight.device)
         with torch.no_grad():
             self.kinds.weight.zero_()
             self.kinds.bias.fill_(_UNSEEN_BIAS)

@@ -16,7 +16,7 @@ from januscl.train.appearance import appearance
 from januscl.train.network import CompactMaskRCNN, Detections
 from januscl.train.paste import paste
 from januscl.train.prepare import check_image, fitted_size, to_input
-from januscl.train.processor import limited_threads
+from januscl.train.processor import device_named, limited_threads
 from januscl.train.strategies import interpolate
 from januscl.train.weights import fill, read_tensors, write_tensors
 
@@ -25,7 +25,7 @@ _SMALLEST, _LARGEST = 32, 2048
 
 
 class CompactModel:
-    """A small Mask R-CNN for packages, made for two CPU cores.
+    """A small Mask R-CNN for packages, made for two CPU cores; a GPU is used where there is one.
 
     Args:
         network: The weights.
@@ -43,12 +43,14 @@ class CompactModel:
         self._taxonomy = taxonomy
 
     @classmethod
-    def new(cls, taxonomy: Taxonomy, input_px: int = 192, seed: int = 0) -> Self:
-        """Return an untrained model.
+    def new(
+        cls, taxonomy: Taxonomy, input_px: int = 192, seed: int = 0, device: str = "auto"
+    ) -> Self:
+        """Return an untrained model, the same on every device.
 
         Raises:
-            InvalidInput: The taxonomy is empty, or ``input_px`` is not a multiple of 16 in
-                32..2048.
+            InvalidInput: The taxonomy is empty, ``input_px`` is not a multiple of 16 in
+                32..2048, or there is no such device; see `januscl.train.Settings`.
         """
         if not len(taxonomy):
             raise InvalidInput("taxonomy", "at least one kind", "none", "Add a kind first.")
@@ -56,15 +58,21 @@ class CompactModel:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = CompactMaskRCNN(len(taxonomy))
+        network = network.to(device_named(device))
         return cls(network, taxonomy, tuple(kind.id for kind in taxonomy), input_px)
 
     @classmethod
-    def load(cls, path: Path | str) -> Self:
+    def load(cls, path: Path | str, device: str = "auto") -> Self:
         """Read a model that `save` wrote. Nothing in the file is executed.
+
+        Args:
+            path: Of the file.
+            device: Where it is to work; see `januscl.train.Settings`.
 
         Raises:
             NotFound: There is no such file.
-            InvalidInput: It is no such file, is damaged, or belongs to another architecture.
+            InvalidInput: It is no such file, is damaged, or belongs to another architecture; or
+                there is no such device.
         """
         tensors, card = read_tensors(Path(path))
         if card.get("architecture") != ARCHITECTURE:
@@ -90,12 +98,25 @@ class CompactModel:
         _check_input_px(card.get("input_px"), f"input_px of {path}")
         network = CompactMaskRCNN(len(rows))
         fill(network, tensors, str(path))
+        network = network.to(device_named(device))
         return cls(network, taxonomy, tuple(rows), card["input_px"])
 
     @property
     def taxonomy(self) -> Taxonomy:
         """The kinds that it can name."""
         return self._taxonomy
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are and its work is done."""
+        return next(self.network.parameters()).device
+
+    def on(self, device: torch.device) -> Self:
+        """Return the model on a device: itself where it is there already, else a copy."""
+        if device == self.device:
+            return self
+        network = copy.deepcopy(self.network).to(device)
+        return type(self)(network, self._taxonomy, self.rows, self.input_px)
 
     def save(self, path: Path | str) -> None:
         """Write weights, taxonomy and input size to one safetensors file, atomically.
@@ -146,7 +167,7 @@ class CompactModel:
             part: 0 for the champion, 1 for this model.
         """
         between = self.copy()
-        interpolate(champion.grown(self._taxonomy).network, between.network, part)
+        interpolate(champion.grown(self._taxonomy).on(self.device).network, between.network, part)
         return between
 
     def predict(
@@ -179,9 +200,9 @@ class CompactModel:
         return seen
 
     def _seen(self, images: Sequence[Image], floor: float, limit: int) -> list[Instances]:
-        x = to_input(images, self.input_px).contiguous(memory_format=torch.channels_last)
+        x = self._input(images)
         found, features = self.network.detect(x, floor, limit)
-        first = self.network.first_features(x).numpy()
+        first = self.network.first_features(x).cpu().numpy()
         return [
             self._instances(image.shape[:2], detections, finest, early)
             for image, detections, finest, early in zip(
@@ -198,9 +219,12 @@ class CompactModel:
         """
         check_image(image, "image")
         self.network.eval()
-        x = to_input([image], self.input_px).contiguous(memory_format=torch.channels_last)
-        first = self.network.first_features(x).numpy()[0]
+        first = self.network.first_features(self._input([image])).cpu().numpy()[0]
         return appearance(first, self._cells(image.shape[:2], first.shape[-1]), masks)
+
+    def _input(self, images: Sequence[Image]) -> Tensor:
+        x = to_input(images, self.input_px).to(self.device)
+        return x.contiguous(memory_format=torch.channels_last)
 
     def _cells(self, size: tuple[int, ...], cells: int) -> tuple[int, int]:
         """Return rows and columns that a picture fills of a feature map ``cells`` wide."""
@@ -218,10 +242,11 @@ class CompactModel:
         height, width = size[0], size[1]
         inner = fitted_size(height, width, self.input_px)
         stretch = np.array([width / inner[1], height / inner[0]] * 2, dtype=np.float32)
-        boxes = found.boxes.numpy() * stretch
+        boxes = found.boxes.cpu().numpy() * stretch
         boxes = np.clip(boxes, 0, np.array([width, height] * 2, dtype=np.float32))
         pasted = [
-            paste(m, b, height, width) for m, b in zip(found.masks.numpy(), boxes, strict=True)
+            paste(m, b, height, width)
+            for m, b in zip(found.masks.cpu().numpy(), boxes, strict=True)
         ]
         kept = np.array([i for i, mask in enumerate(pasted) if mask is not None], dtype=np.int64)
         masks: list[Rle] = [mask for mask in pasted if mask is not None]
@@ -229,8 +254,8 @@ class CompactModel:
         return Instances(
             tuple(masks),
             boxes[kept],
-            found.scores.numpy()[kept],
-            ids[found.rows.numpy()[kept]],
+            found.scores.cpu().numpy()[kept],
+            ids[found.rows.cpu().numpy()[kept]],
             appearance(first, self._cells(size, first.shape[-1]), masks),
             _frame_embedding(features, self._cells(size, features.shape[-1])),
         )
@@ -242,7 +267,7 @@ def _frame_embedding(features: Tensor, inner: tuple[int, int]) -> NDArray[np.flo
     mean = part.mean(dim=1)
     # Not `Tensor.std`, which takes as long as a tenth of the network.
     spread = (part - mean[:, None]).square().mean(dim=1).sqrt()
-    return torch.cat((mean, spread)).numpy()
+    return torch.cat((mean, spread)).cpu().numpy()
 
 
 def _check_input_px(value: object, thing: str) -> None:

@@ -94,6 +94,10 @@ class CompactMaskRCNN(nn.Module):
         self.rpn: Any = make_rpn()
         self.roi_heads: Any = make_roi_heads(kinds)
 
+    def forward(self, images: Tensor, targets: Targets) -> dict[str, Tensor]:
+        """Return what `losses` does, so that torch can train it on several devices."""
+        return self.losses(images, targets)
+
     def losses(self, images: Tensor, targets: Targets) -> dict[str, Tensor]:
         """Return the five losses of Mask R-CNN, each a scalar.
 
@@ -124,7 +128,7 @@ class CompactMaskRCNN(nn.Module):
         """
         sizes = [tuple(images.shape[-2:])] * len(images)
         heads = self.roi_heads
-        with precise("auto"):
+        with precise("auto", images.device):
             features = self.backbone(images)
             proposals, _ = self.rpn(ImageList(images, sizes), features)
             pooled = heads.box_head(heads.box_roi_pool(features, proposals, sizes))
@@ -146,7 +150,7 @@ class CompactMaskRCNN(nn.Module):
         self, features: dict[str, Tensor], kept: list[Best], sizes: Any
     ) -> list[Detections]:
         heads, boxes, counts = self.roi_heads, [k[0] for k in kept], [len(k[0]) for k in kept]
-        with precise("auto"):
+        with precise("auto", features["0"].device):
             pooled = heads.mask_head(heads.mask_roi_pool(features, boxes, sizes))
             masks = heads.mask_predictor(pooled)[:, 0].sigmoid()
         rows = zip(kept, torch.split(masks, counts), strict=True)

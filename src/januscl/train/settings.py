@@ -1,11 +1,13 @@
 """What a training run is asked to do."""
 
 import math
+import re
 from dataclasses import dataclass
 
 from januscl.core import InvalidInput
 
 PRECISIONS = ("auto", "float32", "bfloat16")
+DEVICES = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 
 
 @dataclass(frozen=True)
@@ -23,10 +25,13 @@ class Settings:
         frozen_norm: Keep the running statistics of batch normalisation, as fine-tuning on few
             pictures should; a new model learns them.
         precision: Of products and convolutions: ``float32``, ``bfloat16``, or ``auto`` for
-            ``bfloat16`` where the processor has it.
+            ``bfloat16`` where the device has it.
+        device: ``cpu``, ``cuda``, ``cuda:1``, or ``auto`` for the GPU where there is one (and what
+            ``JANUS_DEVICE`` says, where it is set). A run may go on on another device than it
+            began on.
 
     Raises:
-        InvalidInput: A number is out of range, or there is no such precision.
+        InvalidInput: A number is out of range, or there is no such precision or device.
     """
 
     steps: int = 100
@@ -38,6 +43,7 @@ class Settings:
     threads: int = 2
     frozen_norm: bool = True
     precision: str = "auto"
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         for name, least in (("steps", 1), ("batch", 1), ("warmup", 0), ("seed", 0), ("threads", 1)):
@@ -53,6 +59,10 @@ class Settings:
         if self.precision not in PRECISIONS:
             raise InvalidInput(
                 "precision", f"one of {', '.join(PRECISIONS)}", repr(self.precision), "Try auto."
+            )
+        if not isinstance(self.device, str) or not DEVICES.fullmatch(self.device):
+            raise InvalidInput(
+                "device", "auto, cpu, cuda or cuda:0", repr(self.device)[:40], "Try auto."
             )
 
     def rate(self, step: int) -> float:

@@ -89,10 +89,10 @@ def fill(module: torch.nn.Module, tensors: Mapping[str, Tensor], thing: str) -> 
 
 
 def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
-    """Return the SHA-256 of tensors on the CPU with their names, types and shapes."""
+    """Return the SHA-256 of tensors, wherever they are, with their names, types and shapes."""
     content = hashlib.sha256()
     for name in sorted(tensors):
-        tensor = tensors[name].contiguous()
+        tensor = tensors[name].detach().cpu().contiguous()
         content.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
         content.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return content.hexdigest()
