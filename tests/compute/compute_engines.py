@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -17,7 +17,7 @@ import httpx
 WORK = """
 import os, signal, sys, time
 from pathlib import Path
-from januscl.compute import report_progress
+from januscl.compute import keep, kept, on_every_worker, report_progress
 
 def count(path, value):
     with open(path, "a") as file:
@@ -52,6 +52,58 @@ def killed(path):
         os.kill(os.getpid(), signal.SIGKILL)
     return "alive"
 
+@on_every_worker
+def learn(mark):
+    # With whoever else there is; the second dies at step 3 of the first attempt.
+    import hashlib
+    import numpy as np
+    import torch
+    import torch.distributed as dist
+    from januscl.core import Instances, LabelledFrame, Taxonomy, masks_of
+    from januscl.train import Checkpoint, CompactModel, Naive, Settings, fit, team
+
+    ids = np.zeros((64, 64), np.int32)
+    ids[16:40, 20:44] = 1
+    truth = Instances.of_masks(masks_of(ids, 1), [1])
+    pictures = [np.where(ids[..., None] > 0, 40 * k, 90) for k in range(1, 5)]
+    frames = [
+        LabelledFrame(f"f-{k}", np.repeat(image.astype(np.uint8), 3, axis=2), truth)
+        for k, image in enumerate(pictures)
+    ]
+    crew, path = team(), Path(mark).with_name(f"checkpoint-{team().rank}")
+    earlier = kept("run")
+    if earlier is not None:
+        path.write_bytes(earlier)
+    first = not Path(mark).exists()
+
+    def told(done, steps, loss):
+        report_progress(step=done)
+        if first and done == 3 and crew.rank == 1:
+            Path(mark).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    report = fit(
+        CompactModel.new(Taxonomy().with_kind("box", "box"), input_px=64), frames, [], Naive(),
+        Settings(steps=4, batch=2, threads=1), None,
+        Checkpoint(path, 1, lambda path: keep("run", path.read_bytes())), told,
+    )
+    weights = [t.numpy().tobytes() for t in report.model.network.state_dict().values()]
+    digest = hashlib.sha256(b"".join(weights)).digest()
+    mine = torch.frombuffer(bytearray(digest), dtype=torch.uint8)
+    all_of = [torch.zeros_like(mine) for _ in range(crew.size)]
+    dist.all_gather(all_of, mine)
+    same = all(torch.equal(mine, other) for other in all_of)
+    backend = dist.get_backend()
+    return {"size": crew.size, "same": same, "backend": backend, "resumed": report.resumed_at}
+
+@on_every_worker
+def torn():
+    import torch.distributed as dist
+
+    if dist.get_rank() == 1:
+        raise ZeroDivisionError("the second worker's own")
+    dist.barrier()
+
 def halting(path):
     again = Path(path).exists()
     report_progress(run=2 if again else 1)
@@ -82,6 +134,7 @@ def ray_cluster(work, token):
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": token,
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
         # What Ray starts is known by it, whoever its parent is by then.
         "JANUS_TEST_CLUSTER": folder.name,
     }
@@ -90,6 +143,7 @@ def ray_cluster(work, token):
         binaries / "ray", "start", "--head", "--block", f"--port={port}", "--num-cpus=1",
         "--object-store-memory=80000000", "--node-ip-address=127.0.0.1",
         f"--dashboard-port={dashboard}", f"--temp-dir={folder}", "--disable-usage-stats",
+        "--no-monitor",  # nothing here grows or shrinks
     ]  # fmt: skip
     address = f"http://127.0.0.1:{dashboard}"
     log = folder.with_suffix(".log")
@@ -103,7 +157,8 @@ def ray_cluster(work, token):
             answering(address, token, head, log)
             yield address
         finally:
-            head.terminate()
+            # Nothing of it is wanted any more, and to end in good order takes it ten seconds.
+            head.kill()
             head.wait(60)
     finally:
         left = end_what_is_left(folder)
@@ -121,8 +176,8 @@ def end_what_is_left(folder):
     """Kill what still runs of a cluster, and return what could not be ended."""
     deadline = time.monotonic() + 20
     while (left := started_in(folder)) and time.monotonic() < deadline:
-        if time.monotonic() > deadline - 10:  # most of it ends by itself
-            for process in left:
+        for process in left:
+            with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         time.sleep(0.2)
     return left

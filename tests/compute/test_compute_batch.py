@@ -10,11 +10,11 @@ import pytest
 from compute_aws import Account, Host, aws, point_to
 from compute_engines import WORK, wait_for
 
-from januscl.compute import RemoteExecutor, Unreachable, executor_from
+from januscl.compute import RemoteExecutor, executor_from
 from januscl.compute.desk import Desk
 from januscl.compute.remote_job import run
 from januscl.compute.work import check_work
-from januscl.core import Conflict, InvalidInput, JobFailed
+from januscl.core import Conflict, InvalidInput, JobFailed, Unreachable
 from januscl.core.contracts import check_executor
 
 batch_jobs = pytest.importorskip("januscl.compute.batch", reason="needs the extra aws")

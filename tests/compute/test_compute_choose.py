@@ -2,8 +2,8 @@
 
 import pytest
 
-from januscl.compute import LocalExecutor, RemoteExecutor, Unreachable, executor_from
-from januscl.core import InvalidInput, NotFound
+from januscl.compute import LocalExecutor, RemoteExecutor, executor_from
+from januscl.core import InvalidInput, NotFound, Unreachable
 
 
 def test_local_is_the_machine_itself(tmp_path):
@@ -31,6 +31,8 @@ def test_an_address_is_a_ray_cluster(tmp_path):
         ("http://head:8265?memory=4", "jobs"),
         ("http://head:8265?cpus=many", "jobs"),
         ("http://head:8265?gpus=-1", "jobs"),
+        ("http://head:8265?workers=0", "jobs"),
+        ("http://head:8265?workers=1.5", "jobs"),
         ("batch://queue", "s3://bucket/jobs"),
         ("batch://queue/definition", "jobs"),
         ("local", "s3://bucket/jobs"),

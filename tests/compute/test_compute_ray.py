@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 from compute_engines import WORK, ray_cluster, wait_for
 
-from januscl.compute import RemoteExecutor, Unreachable, executor_from
+from januscl.compute import RemoteExecutor, executor_from
 from januscl.compute.ray import RayJobs
-from januscl.core import Conflict, InvalidInput, JobFailed, NotFound
+from januscl.core import Conflict, InvalidInput, JobFailed, NotFound, Unreachable
 from januscl.core.contracts import check_executor
 
 pytestmark = pytest.mark.slow
@@ -39,6 +39,12 @@ def engine(address):
 @pytest.fixture
 def executor(engine, tmp_path):
     return RemoteExecutor(engine, tmp_path / "jobs")
+
+
+@pytest.fixture
+def together(address, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
+    return executor_from(f"{address}?cpus=0.5&workers=2", tmp_path / "jobs")
 
 
 def test_it_keeps_the_contract_of_executors(address, tmp_path, monkeypatch):
@@ -106,6 +112,29 @@ def test_a_name_is_taken_once_by_the_cluster(engine, tmp_path):
     assert runs.read_text() == "ran\n"
     assert engine.find(name) == name
     assert engine.find(f"janus-{uuid4().hex}") is None
+
+
+def test_two_workers_train_one_model_and_go_on_after_one_was_killed(together, tmp_path):
+    pytest.importorskip("torch", reason="needs the extra train")
+    arguments, told = {"mark": str(tmp_path / "mark")}, []
+    job = together.submit("fleet_work:learn", arguments, key="learn")
+    with pytest.raises(JobFailed):
+        together.wait(job, timeout=120)
+    for file in tmp_path.glob("checkpoint-*"):
+        file.unlink()  # the next attempt may run on other machines
+    assert together.submit("fleet_work:learn", arguments, key="learn") == job
+    done = together.wait(job, timeout=120, progress=told.append)
+    assert 2 <= done.pop("resumed") <= 3
+    assert done == {"size": 2, "same": True, "backend": "gloo"}
+    assert told[-1] == {"step": 4}
+    assert len(told) == len({line["step"] for line in told}), "the first worker alone tells"
+
+
+def test_a_worker_that_fails_ends_the_others_and_its_own_error_is_told(together):
+    pytest.importorskip("torch", reason="needs the extra train")
+    job = together.submit("fleet_work:torn", {}, key="torn")
+    with pytest.raises(JobFailed, match="ZeroDivisionError: the second worker's own"):
+        together.wait(job, timeout=120)
 
 
 def test_an_error_is_told_with_the_end_of_the_log_and_the_job_can_be_restarted(executor, tmp_path):

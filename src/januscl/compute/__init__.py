@@ -8,9 +8,10 @@ The engines `januscl.compute.ray.RayJobs` and `januscl.compute.batch.BatchJobs` 
 modules: few want them, and what they are made of takes long to load or is an extra.
 """
 
+from januscl.compute.abreast import on_every_worker
 from januscl.compute.choose import executor_from
-from januscl.compute.failures import Unreachable
 from januscl.compute.inline import InlineExecutor
+from januscl.compute.keepsakes import keep, kept
 from januscl.compute.local import LocalExecutor
 from januscl.compute.progress import report_progress
 from januscl.compute.remote import Engine, RemoteExecutor
@@ -22,5 +23,7 @@ __all__ = [
     "Engine",
     "executor_from",
     "report_progress",
-    "Unreachable",
+    "keep",
+    "kept",
+    "on_every_worker",
 ]

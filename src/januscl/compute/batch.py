@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from januscl.compute.failures import Unreachable
-from januscl.core import InvalidInput, MissingDependency
+from januscl.core import InvalidInput, MissingDependency, Unreachable
 
 try:
     import boto3  # type: ignore[import-untyped]

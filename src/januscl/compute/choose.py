@@ -1,6 +1,7 @@
 """The executor that the configuration names."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
@@ -14,7 +15,8 @@ def executor_from(where: str, place: Path | str, *, threads: int | None = None) 
 
     ==============================  ==============================================================
     ``local``                       processes of this machine
-    ``http://head:8265``            Ray Jobs; ``?cpus=4&gpus=1`` is kept free for each job.
+    ``http://head:8265``            Ray Jobs; ``?cpus=4&gpus=1`` is kept free for each job, and
+                                    with ``&workers=2`` for each of so many workers of it.
                                     Likewise ``https``. The token is taken from ``RAY_AUTH_TOKEN``
     ``batch://queue/definition``    AWS Batch, names without a revision or ``definition:3``
     ==============================  ==============================================================
@@ -40,7 +42,16 @@ def executor_from(where: str, place: Path | str, *, threads: int | None = None) 
         from januscl.compute.ray import RayJobs
 
         address = url._replace(query="").geturl()
-        return RemoteExecutor(RayJobs(address, **numbers, token=token), place)
+        return RemoteExecutor(
+            RayJobs(
+                address,
+                cpus=numbers["cpus"],
+                gpus=numbers["gpus"],
+                workers=int(numbers["workers"]),
+                token=token,
+            ),
+            place,
+        )
     if url.scheme == "batch" and url.netloc and url.path.strip("/") and not url.query:
         if not str(place).startswith("s3://"):
             raise _wrong("the place of jobs on AWS Batch", "s3://bucket/prefix", "a folder")
@@ -54,14 +65,17 @@ def executor_from(where: str, place: Path | str, *, threads: int | None = None) 
     )
 
 
+_KINDS: dict[str, Callable[[str], float]] = {"cpus": float, "gpus": float, "workers": int}
+
+
 def _numbers(url: SplitResult) -> dict[str, float]:
-    numbers = {"cpus": 1.0, "gpus": 0.0}
+    numbers = {"cpus": 1.0, "gpus": 0.0, "workers": 1}
     for name, text in parse_qsl(url.query, keep_blank_values=True):
         try:
-            numbers[name] = {"cpus": float, "gpus": float}[name](text)
+            numbers[name] = _KINDS[name](text)
         except (KeyError, ValueError):
             raise _wrong(
-                "executor", "cpus and gpus after ?, as numbers", f"{name}={text}"[:60]
+                "executor", "cpus, gpus and workers after ?, as numbers", f"{name}={text}"[:60]
             ) from None
     return numbers
 

@@ -11,8 +11,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, S3Store
 
-from januscl.compute.failures import Unreachable
-from januscl.core import InvalidInput, StorageFull
+from januscl.core import InvalidInput, StorageFull, Unreachable
 
 _PLACE = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([A-Za-z0-9_./=-]*))?")
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
@@ -20,7 +19,7 @@ _NO_ROOM = ("os error 28", "os error 27", "os error 122")  # ENOSPC, EFBIG, EDQU
 
 
 class Desk:
-    """Small files that are written once and seen whole or not at all.
+    """Files that are seen whole or not at all, and but for keepsakes written once.
 
     For S3, credentials and region come from the environment or the machine's role, an endpoint
     other than AWS's from ``AWS_ENDPOINT_URL``; the bucket must know conditional writes.
@@ -79,6 +78,16 @@ class Desk:
             except AlreadyExistsError:
                 return False
         return True
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write a file, in place of the one that is there; a reader sees the old or the new one.
+
+        Raises:
+            StorageFull: There was no room; what was there is intact.
+            Unreachable: The place does not answer.
+        """
+        with self._told():
+            obstore.put(self._store, path, data)
 
     def read(self, path: str) -> bytes | None:
         """Return what a file holds; None where there is none."""

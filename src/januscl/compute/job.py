@@ -11,21 +11,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from januscl.compute.keepsakes import FolderKeeper, Keeper, keeping
 from januscl.compute.progress import Progress, listening
 from januscl.compute.work import resolve
 from januscl.core.files import write_atomically
 from januscl.core.wire import canonical
 
 
-def perform(work: dict[str, Any], tell: Progress) -> bytes:
+def perform(work: dict[str, Any], tell: Progress, keeper: Keeper | None = None) -> bytes:
     """Call the function that the work names, and return its result or error as JSON.
 
     Args:
         work: What `januscl.compute.work.check_work` returned, read.
         tell: Called with the fields of each `report_progress`.
+        keeper: Has what the job's earlier attempts kept; nothing is kept without one.
     """
     try:
-        with listening(tell):
+        with listening(tell), keeping(keeper):
             value = resolve(work["function"])(**work["arguments"])
         return canonical({"result": value})
     except Exception as error:
@@ -43,7 +45,7 @@ def run(folder: Path) -> bool:
             # One write for each line: a reader never sees half of one for long.
             lines.write(canonical(fields) + b"\n")
 
-        outcome = perform(work, tell)
+        outcome = perform(work, tell, FolderKeeper(folder / "kept"))
     write_atomically(folder / "result.json", outcome)
     return "error" not in json.loads(outcome)
 

@@ -33,8 +33,8 @@ class LocalExecutor:
 
     Args:
         folder: Made if it does not exist. One folder for each job: ``work.json``,
-            ``result.json``, ``progress.jsonl``, ``log.txt`` (all that the job prints) and its
-            ``pid``.
+            ``result.json``, ``progress.jsonl``, ``log.txt`` (all that the job prints), its ``pid``,
+            and ``kept`` with what it keeps for its next attempt.
         threads: Threads that the numerical libraries of a job may use; theirs to choose when
             omitted.
     """

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
-from januscl.compute.failures import Unreachable
-from januscl.core import InvalidInput
+from januscl.compute.together import VARIABLE, Workers
+from januscl.core import InvalidInput, Unreachable
 
 _REQUEST_SECONDS = 30.0
 _ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
@@ -29,6 +29,8 @@ class RayJobs:
         address: ``http://head:8265`` or ``https://...``, of the head node's dashboard.
         cpus: Kept free for each job. With 0, and no GPUs, jobs run on the head node.
         gpus: Likewise; a share such as 0.5 is possible.
+        workers: Of each job. With more than one, ``cpus`` and ``gpus`` are kept free for each, by
+            Ray Train, and the job's own process, which only waits for them, runs on the head node.
         token: The cluster's, where it wants one (``RAY_AUTH_MODE=token``). Without TLS it
             travels in the clear.
 
@@ -37,7 +39,13 @@ class RayJobs:
     """
 
     def __init__(
-        self, address: str, *, cpus: float = 1.0, gpus: float = 0.0, token: str | None = None
+        self,
+        address: str,
+        *,
+        cpus: float = 1.0,
+        gpus: float = 0.0,
+        workers: int = 1,
+        token: str | None = None,
     ) -> None:
         url = httpx.URL(address)
         if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query:
@@ -47,12 +55,20 @@ class RayJobs:
                 f"{url.scheme}://{url.host}",
                 "Name the head node's dashboard; give a token by RAY_AUTH_TOKEN.",
             )
-        if not (cpus >= 0 and gpus >= 0):
+        if not (cpus >= 0 and gpus >= 0 and workers >= 1):
             raise InvalidInput(
-                "cpus and gpus of a Ray job", "0 or more", f"{cpus} and {gpus}", "Correct them."
+                "cpus, gpus and workers of a Ray job",
+                "0 or more, and 1 worker or more",
+                f"{cpus}, {gpus} and {workers}",
+                "Correct them.",
             )
+        self._workers = Workers(workers, cpus, gpus)
         self.address = f"{url.scheme}://{url.netloc.decode()}"
-        self._resources = {"entrypoint_num_cpus": cpus, "entrypoint_num_gpus": gpus}
+        alone = workers == 1
+        self._resources = {
+            "entrypoint_num_cpus": cpus if alone else 0,
+            "entrypoint_num_gpus": gpus if alone else 0,
+        }
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._client = httpx.Client(
             base_url=self.address, headers=headers, timeout=_REQUEST_SECONDS
@@ -68,6 +84,8 @@ class RayJobs:
         Raises:
             Unreachable: The cluster does not answer, or refuses.
         """
+        if self._workers.count > 1:
+            command = ("env", f"{VARIABLE}={self._workers}", *command)
         asked = {"entrypoint": shlex.join(command), "submission_id": name, **self._resources}
         answer = self._ask("POST", "/api/jobs/", json=asked)
         # What is known already is refused, with the status of a wrong request or of an error.

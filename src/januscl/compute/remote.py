@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from januscl.compute.desk import Desk
-from januscl.compute.failures import Unreachable
 from januscl.compute.progress import Progress
 from januscl.compute.work import check_work, job_of, other_work
-from januscl.core import JobFailed, NotFound
+from januscl.core import JobFailed, NotFound, Unreachable
 from januscl.core.wire import canonical
 
 _LOG_LINES = 15
@@ -53,7 +52,8 @@ class RemoteExecutor:
     was killed starts again when it is submitted again, as its next attempt. Each attempt is a
     folder: ``work.json`` claims it, ``started.json`` names the one command that may do it,
     ``began.json`` says that it does, ``progress/`` what it tells, ``result.json`` how it ended.
-    All are written once, if absent, so that whoever dies in between is taken up by the next.
+    All are written once, if absent, so that whoever dies in between is taken up by the next. Beside
+    them, ``kept/`` is what the job kept for its next attempt.
 
     Args:
         engine: Starts ``python -m januscl.compute.remote_job``; the same januscl and the same
@@ -77,7 +77,7 @@ class RemoteExecutor:
         """
         work, job = check_work(function, arguments, key), job_of(key)
         while True:
-            attempts = self._desk.folders(job)
+            attempts = self._attempts(job)
             if attempts:
                 attempt = f"{job}/{attempts[-1]}"
                 outcome = self._outcome(attempt)
@@ -163,10 +163,13 @@ class RemoteExecutor:
         self._desk.put_new(f"{attempt}/result.json", cancelled)
 
     def _attempt(self, job: str) -> str:
-        attempts = self._desk.folders(job) if re.fullmatch(r"[A-Za-z0-9_-]+", job) else []
+        attempts = self._attempts(job) if re.fullmatch(r"[A-Za-z0-9_-]+", job) else []
         if not attempts:
             raise NotFound(f"job {job!r} was never submitted to {self._desk.place}")
         return f"{job}/{attempts[-1]}"
+
+    def _attempts(self, job: str) -> list[str]:
+        return [name for name in self._desk.folders(job) if name.isdigit()]
 
     def _started(self, attempt: str) -> str:
         """Return the engine's id of an attempt, and start it if nobody has."""

@@ -8,72 +8,14 @@ import json
 import os
 import sys
 from hashlib import sha256
-from threading import Event, Thread
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from januscl.compute.desk import Desk
-from januscl.compute.failures import Unreachable
+from januscl.compute.diary import Diary
 from januscl.compute.job import perform
-from januscl.core import StorageFull
+from januscl.compute.keepsakes import DeskKeeper
+from januscl.compute.together import VARIABLE, Workers, perform_together
 from januscl.core.wire import canonical
-
-_FLUSH_SECONDS = 1.0
-
-
-class Diary:
-    """Brings what a job tells of its progress to the desk, once a second at most.
-
-    Args:
-        desk: Where to.
-        attempt: Whose; what an earlier run of the attempt told stays.
-    """
-
-    def __init__(self, desk: Desk, attempt: str) -> None:
-        self._desk, self._folder = desk, f"{attempt}/progress"
-        self._number = len(desk.files(self._folder))
-        self._lines: list[bytes] = []
-        self._page = b""
-        self._done = Event()
-        self._thread = Thread(target=self._run, name="progress", daemon=True)
-
-    def tell(self, fields: dict[str, Any]) -> None:
-        """Note the fields of one `report_progress`."""
-        self._lines.append(canonical(fields) + b"\n")
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._done.set()
-        self._thread.join()
-        while (self._page or self._lines) and self._write():
-            pass
-
-    def _run(self) -> None:
-        while not self._done.wait(_FLUSH_SECONDS):
-            self._write()
-
-    def _write(self) -> bool:
-        # A page whose writing failed may be there all the same: it is tried again as it was.
-        if not self._page:
-            count = len(self._lines)  # more may be appended meanwhile
-            self._page = b"".join(self._lines[:count])
-            del self._lines[:count]
-        if self._page:
-            try:
-                self._desk.put_new(f"{self._folder}/{self._number:08}", self._page)
-            except (Unreachable, StorageFull) as error:
-                print(f"progress was not told: {error}", file=sys.stderr)
-                return False
-            self._number, self._page = self._number + 1, b""
-        return True
 
 
 def run(desk: Desk, attempt: str, id: str, digest: str) -> bool:
@@ -97,12 +39,21 @@ def run(desk: Desk, attempt: str, id: str, digest: str) -> bool:
         return True
     work = desk.read(f"{attempt}/work.json") or b""
     if sha256(work).hexdigest() == digest:
-        with Diary(desk, attempt) as diary:
-            outcome = perform(json.loads(work), diary.tell)
+        outcome = _performed(desk, attempt, json.loads(work))
     else:
         outcome = canonical({"error": f"{attempt}/work.json is not the work that was submitted"})
-    desk.put_new(f"{attempt}/result.json", outcome)
+    desk.put_new(f"{attempt}/result.json", outcome)  # unless a worker has written it
     return "error" not in json.loads(outcome)
+
+
+def _performed(desk: Desk, attempt: str, work: dict[str, Any]) -> bytes:
+    """Do the work here, or have several workers do it where the engine gives the job some."""
+    workers = os.environ.get(VARIABLE)
+    if workers:
+        return perform_together(desk, attempt, work, Workers.read(workers))
+    job, _, _ = attempt.partition("/")
+    with Diary(desk, attempt) as diary:
+        return perform(work, diary.tell, DeskKeeper(desk, job))
 
 
 def main() -> int:
