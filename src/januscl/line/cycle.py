@@ -24,6 +24,7 @@ from januscl.core import (
 )
 from januscl.core.wire import digest_of
 from januscl.line.building import Builder
+from januscl.line.elsewhere import place_of
 from januscl.line.judging import CONFIDENCE, TEMPERED, Judge
 from januscl.line.labelling import Labeller
 from januscl.line.ledger import Ledger
@@ -181,7 +182,7 @@ class Cycle:
             threads=policy.threads,
         )
         arguments = {
-            "workspace": str(self._workspace.folder),
+            "workspace": place_of(self._workspace),
             "deck": deck.id,
             "strategy": strategy or policy.strategy,
             "settings": asdict(settings),

@@ -4,24 +4,26 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from januscl.compute import report_progress
+from januscl.compute import on_every_worker, report_progress
 from januscl.core.wire import digest_of, taxonomy_to_json
 from januscl.decks import Augmenter, recipe_from_json
+from januscl.line.elsewhere import Place, checkpoint_of, workspace_at
 from januscl.line.keeping import load_labelled
 from januscl.line.shelf import Shelf
-from januscl.store import Workspace
-from januscl.train import Checkpoint, Settings, fit, strategy_named
+from januscl.train import Settings, fit, strategy_named, team
 
 
+@on_every_worker
 def train_challenger(
-    workspace: str, deck: str, strategy: str, settings: dict[str, Any]
+    workspace: Place, deck: str, strategy: str, settings: dict[str, Any]
 ) -> dict[str, Any]:
     """Train the deck's parent on the deck and keep the result as a model version.
 
-    A run that was killed goes on from its last checkpoint.
+    A run that was killed goes on from its last checkpoint. Where several workers train together,
+    the first of them keeps the model, and the others return nothing.
 
     Args:
-        workspace: The workspace's folder.
+        workspace: What `januscl.line.elsewhere.place_of` returned.
         deck: Id of the deck; its parent is the model to start from.
         strategy: Name of the strategy against forgetting.
         settings: Fields of `januscl.train.Settings`.
@@ -29,7 +31,7 @@ def train_challenger(
     Returns:
         ``model`` (the version's id), ``seconds``, ``first_loss`` and ``last_loss``.
     """
-    with Workspace.open(workspace) as opened:
+    with workspace_at(workspace) as opened:
         shelf = Shelf(opened)
         built = opened.catalogue.decks.get(deck)
         assert built.parent is not None, "a deck for a challenger names the champion"
@@ -39,7 +41,7 @@ def train_challenger(
         asked = Settings(**settings)
         # Of this very job: a run of another strategy or length on the deck has its own.
         parameters = {"deck": deck, "strategy": strategy, "settings": asdict(asked)}
-        checkpoint = opened.folder / "checkpoints" / digest_of(parameters)
+        checkpoint = checkpoint_of(opened, workspace, digest_of(parameters))
         report = fit(
             shelf.load(built.parent).grown(built.taxonomy),
             new,
@@ -47,9 +49,11 @@ def train_challenger(
             strategy_named(strategy),
             asked,
             augment=Augmenter(recipe_from_json(built.recipe)),
-            checkpoint=Checkpoint(checkpoint),
+            checkpoint=checkpoint,
             progress=lambda step, steps, loss: report_progress(step=step, steps=steps, loss=loss),
         )
+        if not team().leads:
+            return {}
         version = shelf.add(
             report.model,
             datetime.now(UTC),
@@ -66,7 +70,7 @@ def train_challenger(
                 "last_loss": round(report.losses[-1], 4),
             },
         )
-        checkpoint.unlink(missing_ok=True)
+        checkpoint.path.unlink(missing_ok=True)
     return {
         "model": version.id,
         "seconds": report.seconds,

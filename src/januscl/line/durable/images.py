@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from januscl.core import IntegrityError, NotFound
 from januscl.line.durable.once import once
+from januscl.line.elsewhere import Place, workspace_at
 from januscl.line.recalling import strangeness
 from januscl.line.wanting import REACH, RULE
 from januscl.store import Transaction, Workspace
@@ -31,21 +32,21 @@ _BEFORE = timedelta(hours=1)
 Vectors = NDArray[np.floating]
 
 
-def preserve_for_campaign(workspace: str, campaign: str, seed: int) -> dict[str, Any]:
+def preserve_for_campaign(workspace: Place, campaign: str, seed: int) -> dict[str, Any]:
     """Keep raw images of a novelty, as unlike each other as possible, as many as its quota.
 
     Of its own, and of the log's latest those that lie among its own, strange or not. Done again,
     it changes nothing.
 
     Args:
-        workspace: The workspace's folder.
+        workspace: What `januscl.line.elsewhere.place_of` returned.
         campaign: Id of the novelty's campaign.
         seed: Of the random share.
 
     Returns:
         ``frames``, how many were chosen, and ``asked``, of how many a robot was asked for pixels.
     """
-    with Workspace.open(workspace) as opened:
+    with workspace_at(workspace) as opened:
         found = next((c for c in opened.catalogue.campaigns.list() if c.id == campaign), None)
         if found is None:
             raise NotFound(f"campaign {campaign} is not in the catalogue")
@@ -55,14 +56,14 @@ def preserve_for_campaign(workspace: str, campaign: str, seed: int) -> dict[str,
         return _keep(opened, campaign, chosen, {"novelty": found.novelty, "among": len(pool)})
 
 
-def preserve_for_ticket(workspace: str, ticket: str, quota: int, seed: int) -> dict[str, Any]:
+def preserve_for_ticket(workspace: Place, ticket: str, quota: int, seed: int) -> dict[str, Any]:
     """Keep raw images of a camera whose view changed, from before the fault began and since.
 
     They show a technician what happened, and a person whether it was a fault at all. They stay
     quarantined. Done again, it changes nothing.
 
     Args:
-        workspace: The workspace's folder.
+        workspace: What `januscl.line.elsewhere.place_of` returned.
         ticket: Its id.
         quota: Images at most.
         seed: Of the random share.
@@ -70,7 +71,7 @@ def preserve_for_ticket(workspace: str, ticket: str, quota: int, seed: int) -> d
     Returns:
         As `preserve_for_campaign`.
     """
-    with Workspace.open(workspace) as opened:
+    with workspace_at(workspace) as opened:
         found = opened.catalogue.tickets.get(ticket)
         rows = _at_hand(
             opened.catalogue.observations.list(

@@ -4,18 +4,18 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from januscl.line.elsewhere import Place, workspace_at
 from januscl.line.judging import Judge
 from januscl.line.shelf import Shelf
-from januscl.store import Workspace
 
 
 def judge_challenger(
-    workspace: str, challenger: str, champion: str, target: str, seed: int, confidence: float
+    workspace: Place, challenger: str, champion: str, target: str, seed: int, confidence: float
 ) -> dict[str, Any]:
     """Ask the gate about a challenger on every frozen slice, and on its novelty's own.
 
     Args:
-        workspace: The workspace's folder.
+        workspace: What `januscl.line.elsewhere.place_of` returned.
         challenger: Id of its model version.
         champion: Id of the one that it is compared with.
         target: Name of the slice that the challenger should be better on.
@@ -25,7 +25,7 @@ def judge_challenger(
     Returns:
         ``answer``, ``reasons`` and ``slices``, the fields of `januscl.core.SliceScore` of each.
     """
-    with Workspace.open(workspace) as opened:
+    with workspace_at(workspace) as opened:
         frozen = {part.name for part in opened.catalogue.slices.list(frozen_only=True)}
         parts = [p for p in opened.catalogue.slices.list() if p.name in frozen or p.name == target]
         judge = Judge(opened, Shelf(opened))
@@ -38,12 +38,12 @@ def judge_challenger(
 
 
 def temper_challenger(
-    workspace: str, challenger: str, champion: str, share: float
+    workspace: Place, challenger: str, champion: str, share: float
 ) -> dict[str, Any]:
     """Make a challenger that gives up some of what is new to keep more of what is old.
 
     Args:
-        workspace: The workspace's folder.
+        workspace: What `januscl.line.elsewhere.place_of` returned.
         challenger: Id of its model version.
         champion: Id of the one that it gives up to.
         share: Of what was learned that it keeps, 0..1.
@@ -51,7 +51,7 @@ def temper_challenger(
     Returns:
         ``model``, the id of the tempered version.
     """
-    with Workspace.open(workspace) as opened:
+    with workspace_at(workspace) as opened:
         shelf = Shelf(opened)
         version = opened.catalogue.models.get(challenger)
         tempered = shelf.add(

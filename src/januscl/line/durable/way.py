@@ -18,6 +18,7 @@ from januscl.line.durable.rollout import Rollout
 from januscl.line.durable.shop import Shop
 from januscl.line.durable.steps import OVER, WAIT, Steps
 from januscl.line.durable.telling import progress_of
+from januscl.line.elsewhere import place_of
 from januscl.line.judging import CONFIDENCE, TEMPERED
 from januscl.train.settings import Settings
 
@@ -260,7 +261,7 @@ class Way:
         """
 
         def run(step: str) -> Any:
-            place = {"workspace": str(self._shop.workspace.folder)}
+            place = {"workspace": place_of(self._shop.workspace)}
             job = executor.submit(function, place | arguments, key or f"job-{DBOS.workflow_id}")
             return executor.wait(job, progress=progress_of(function))
 
