@@ -159,6 +159,19 @@ def test_the_gpu_queue_is_empty_when_nothing_waits_and_tries_again_what_spot_too
     assert rules[-1]["Action"] == "EXIT", "what failed by itself is for the service to restart"
 
 
+def test_a_job_shares_a_database_and_buckets_with_the_service_and_no_folder(template):
+    (job,) = of(template, "AWS::Batch::JobDefinition").values()
+    container = job["ContainerProperties"]
+    assert "Volumes" not in container
+    assert "MountPoints" not in container
+    named = {entry["Name"] for key in ("Environment", "Secrets") for entry in container[key]}
+    assert {"JANUS_DATABASE", "JANUS_BLOBS", "PGPASSWORD"} <= named
+    role = of(template, "AWS::IAM::Role")["JobRole"]
+    assert "Policies" not in role
+    shared = of(template, "AWS::IAM::ManagedPolicy")["Keep"]["PolicyDocument"]["Statement"]
+    assert "elasticfilesystem" not in json.dumps(shared)
+
+
 def test_moto_creates_the_stack_but_for_what_it_does_not_know(template):
     boto3 = pytest.importorskip("boto3")
     moto = pytest.importorskip("moto")

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from januscl.cli.main import app
+from januscl.compute import executor_from
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -58,6 +59,18 @@ def test_kuberay_knows_every_field_of_a_cluster(name):
     for pod in pods(spec):
         mounted = {mount["name"] for c in pod["containers"] for mount in c["volumeMounts"]}
         assert mounted <= {volume["name"] for volume in pod["volumes"]}
+
+
+def test_the_lasting_cluster_mounts_nothing_of_the_service():
+    for pod in pods(clusters()["raycluster.yaml"]):
+        assert [sorted(volume) for volume in pod["volumes"]] == [["emptyDir", "name"]]
+    assert not [o for o in read("cluster.yaml")["docker"]["run_options"] if "--volume" in o]
+
+
+def test_the_executor_that_a_file_names_is_one():
+    for file in ("raycluster.yaml", "cluster.yaml"):
+        (query,) = set(re.findall(r"\?[a-z]+=[\w=&]+", (DEPLOY / "ray" / file).read_text()))
+        assert executor_from(f"http://head:8265{query}", "s3://janus-jobs/jobs")
 
 
 @pytest.mark.parametrize("name", sorted(clusters()))
