@@ -19,6 +19,7 @@ import argparse
 import hashlib
 import io
 import json
+import logging
 import os
 import signal
 import statistics
@@ -228,6 +229,7 @@ def main() -> None:
     if options.work:
         work(*options.work)
         return
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each of S3's requests
     found: dict[str, list[dict[str, Any]]] = {"embedded": [], "one": [], "two": []}
     with tempfile.TemporaryDirectory() as place, cluster() as postgres, s3_server() as address:
         for setting in ("fsync", "full_page_writes"):
