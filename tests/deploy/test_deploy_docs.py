@@ -33,6 +33,7 @@ def test_every_command_and_option_exists(page):
 def test_every_setting_exists():
     settings = pytest.importorskip("januscl.line.settings", reason="needs the extra service")
     known = {f"{settings.PREFIX}{name.upper()}" for name in settings.Settings.model_fields}
+    known.add("JANUS_DEVICE")  # read where torch is, by januscl.train.processor
     commands = typer.main.get_command(app).commands
     known |= {option.envvar for option in commands["worker"].params if option.envvar}
     assert set(re.findall(r"JANUS_[A-Z_]+", "".join(PAGES.values()))) <= known
