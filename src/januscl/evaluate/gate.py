@@ -15,6 +15,12 @@ from januscl.evaluate.ap import precision_at
 from januscl.evaluate.bootstrap import bootstrap_deltas
 from januscl.evaluate.matching import FrameMatches
 
+TOLERATED_DROP = 0.01
+"""How much worse a challenger may measure on an old slice, AP in 0..1, unless told otherwise."""
+MIN_GAIN = 0.02
+"""How much better it must measure on its target, AP in 0..1, unless told otherwise."""
+_RESAMPLES = 1000
+
 
 @dataclass(frozen=True, eq=False)
 class SliceData:
@@ -38,8 +44,8 @@ def gate(
     *,
     target: str | None,
     margin: float = 0.03,
-    tolerated_drop: float = 0.01,
-    min_gain: float = 0.02,
+    tolerated_drop: float = TOLERATED_DROP,
+    min_gain: float = MIN_GAIN,
     confidence: float = 0.9,
     seed: int = 0,
 ) -> Verdict:
@@ -58,6 +64,9 @@ def gate(
       a challenger that is worse than the margin on any slice passes with a chance of at most
       ``1 - confidence`` (intersection-union test: Berger, 1982, Technometrics 24).
     - **inconclusive** otherwise, with what to do.
+
+    The bounds are percentiles of the bootstrap, which are a little narrow on few frames, so both
+    chances are approximate.
 
     Args:
         slices: Name of each slice to what both models found on it.
@@ -105,7 +114,7 @@ def _check_slices(slices: Mapping[str, SliceData], target: str | None) -> None:
 def _score(
     name: str, data: SliceData, margin: float, confidence: float, count: int, seed: int
 ) -> SliceScore:
-    deltas = bootstrap_deltas(data.champion, data.challenger, resamples=1000, seed=seed)
+    deltas = bootstrap_deltas(data.champion, data.challenger, resamples=_RESAMPLES, seed=seed)
     low, high = np.quantile(deltas, (1 - confidence, 1 - (1 - confidence) / count))
     champion = float(precision_at(data.champion).mean())
     challenger = float(precision_at(data.challenger).mean())

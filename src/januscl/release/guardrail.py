@@ -5,6 +5,9 @@ chance that one ever reaches ``1 / alpha`` while its null hypothesis is true is 
 however often one looks and whenever one stops. They are likelihood ratios of a mixture over the
 alternatives to the best that the null can do (Wasserman, Ramdas and Balakrishnan, 2020,
 "Universal inference", PNAS 117, section 8). They need the counts alone, not the order of picks.
+
+The promise is for picks that fail independently of each other, at one rate on each side. Tries at
+one pile, and a mix of packages that changes within a stage, meet this only approximately.
 """
 
 from collections.abc import Sequence

@@ -105,7 +105,7 @@ def _environment() -> "Environment":
     environment.globals.update(
         photo=_photo, crop=_crop, seen=_seen, hits=hits, heat_of=heat_of, zip=zip,
         count=words.count, share=words.share, pending=words.pending, kinds_in=words.kinds_in,
-        listed=words.listed, last_looks=words.last_looks, ended=words.ended,
+        held_back=words.HELD_BACK, last_looks=words.last_looks, ended=words.ended,
         glossary=words.GLOSSARY, compared=words.COMPARED, endings=words.ENDINGS,
         draw_timeline=timeline.draw_timeline, kinds_of=timeline.kinds_of,
         numbered=timeline.numbered, kind_names=timeline.KINDS,

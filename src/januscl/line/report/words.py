@@ -9,6 +9,7 @@ from januscl.line.report.story import ReleaseCard, Story
 
 STAGES = (Stage.STATION, Stage.BETA, Stage.FLEET)
 HELD_BACK = (Stage.STOPPED, Stage.ROLLED_BACK)
+"""Where a release stands that ended without its model in the fleet."""
 
 GLOSSARY = {
     "AP": "Average precision of the masks, 0 to 100 points: 100 outlines every package to the "
@@ -39,7 +40,8 @@ COMPARED = {
     Stage.STATION: "the same scripted test piles, one model after the other; so short a script "
     "shows gross harm only",
     Stage.BETA: "the lines that ran the champion at the same time",
-    Stage.FLEET: "the champion's picks in the same release, just before the fleet changed over",
+    Stage.FLEET: "robots outside the beta lines that kept the champion in the same hours; where "
+    "none could be spared, its picks earlier in the release",
 }
 """What a challenger's picks are compared with at each stage."""
 
@@ -162,15 +164,13 @@ def _judged(story: Story) -> str:
     return f"Of {count(len(answers), 'new model')} judged, {listed(told)}."
 
 
-def last_looks(release: Release) -> list[tuple[StageReport, int]]:
-    """Return the last report of each stage, with the number of looks that the stage took.
+def last_looks(release: Release) -> list[StageReport]:
+    """Return the last report of each stage.
 
     A report without picks tells of an end from outside, and is no look.
     """
-    reports = [report for report in release.reports if report.challenger_picks]
-    looks = Counter(report.stage for report in reports)
-    last = {report.stage: report for report in reports}
-    return [(last[stage], looks[stage]) for stage in STAGES if stage in last]
+    last = {report.stage: report for report in release.reports if report.challenger_picks}
+    return [last[stage] for stage in STAGES if stage in last]
 
 
 def pending(release: Release) -> tuple[Stage, ...]:

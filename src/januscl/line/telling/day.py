@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from januscl.core import Cell, Image, Release, Stage, Ticket
 from januscl.line import report
 from januscl.line.report import Mark, Span
+from januscl.line.report.words import HELD_BACK
 from januscl.line.telling.names import model_names, novelty_names
 from januscl.line.telling.novelties import risen
 from januscl.store import Workspace
@@ -16,7 +17,6 @@ from januscl.store import Workspace
 Numbers = NDArray[np.float64]
 _WINDOW = timedelta(minutes=75)
 _POINTS = 144
-_HELD_BACK = (Stage.STOPPED, Stage.ROLLED_BACK)
 
 
 def timeline(
@@ -81,7 +81,7 @@ def _happened(
     for release in catalogue.releases.list():
         ended = [row.at for row in catalogue.audit.list(subject=release.id)]
         until, name = max(ended, default=end), models[release.model]
-        kind = "stop" if release.stage in _HELD_BACK else "release"
+        kind = "stop" if release.stage in HELD_BACK else "release"
         spans.append(Span(release.opened, until, kind, "releases", name))
         marks.append(Mark(until, kind, f"{name} {_reached(release)}"))
     return marks, tuple(spans)

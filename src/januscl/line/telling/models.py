@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-from januscl.core import Release, Slice, SliceScore, Stage
-from januscl.evaluate import backward_transfer, forgetting, gate
+from januscl.core import Release, Slice, SliceScore
+from januscl.evaluate import MIN_GAIN, TOLERATED_DROP, backward_transfer, forgetting
 from januscl.line import report
 from januscl.line.judging import Judge
+from januscl.line.report.words import HELD_BACK
 from januscl.line.telling.names import model_names, sources_of
 from januscl.release import shows_harm
 from januscl.store import Workspace
 from januscl.store.records import VerdictRow
-
-_HELD_BACK = (Stage.STOPPED, Stage.ROLLED_BACK)
-_ASKED: Mapping[str, float] = gate.__kwdefaults__ or {}
-"""What the gate asks of a slice, its defaults: `Judge.verdict` leaves it at them."""
 
 
 def verdict_cards(
@@ -40,15 +37,14 @@ def verdict_cards(
 
 
 def _limits(workspace: Workspace, judge: Judge | None, row: VerdictRow) -> list[report.Limits]:
-    """Return what `januscl.evaluate.gate` asked of each slice of a verdict."""
+    """Return what the gate asked of each slice of a verdict; `Judge.verdict` keeps its defaults."""
     slices = {part.name: part for part in workspace.catalogue.slices.list()}
     target = _target(workspace, row, slices)
     line = [] if judge is None else judge.champions(row.champion)
     limits = []
     for score in row.verdict.slices:
         if score.slice == target:
-            gain = _ASKED["min_gain"]
-            limits.append(report.Limits(gain, 0.0, gain, target=True))
+            limits.append(report.Limits(MIN_GAIN, 0.0, MIN_GAIN, target=True))
             continue
         part = slices[score.slice]
         floor = max((judge.ap(model, part) for model in line), default=None) if judge else None
@@ -57,7 +53,7 @@ def _limits(workspace: Workspace, judge: Judge | None, row: VerdictRow) -> list[
 
 
 def _old(score: SliceScore, floor: float | None) -> report.Limits:
-    drop = _ASKED["tolerated_drop"]
+    drop = TOLERATED_DROP
     measured = -drop if floor is None else max(-drop, floor - drop - score.champion)
     return report.Limits(measured, -score.margin, -drop, floor)
 
@@ -95,7 +91,7 @@ def release_cards(
 
 def ending(release: Release) -> str:
     """Return why a release was held back; see `januscl.line.report.ReleaseCard`."""
-    if release.stage not in _HELD_BACK:
+    if release.stage not in HELD_BACK:
         return ""
     if not release.reports or not release.reports[-1].challenger_picks:
         return "outside"
