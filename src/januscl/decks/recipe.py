@@ -85,6 +85,7 @@ class Recipe:
             _check_probability(f"recipe.{name}", getattr(self, name))
         lowest = {"paste": 0, "zoom": 0.05, "brightness": 0, "saturation": 0, "gains": 0,
                   "blur": 0.01, "noise": 0}  # fmt: skip
+        # The table of `januscl.decks.grain` holds 2.9 sigma, and no more than 127 levels.
         highest = {"paste": 64, "zoom": 20, "blur": 50, "noise": 44}
         for name, low in lowest.items():
             chance, high = getattr(self, name), highest.get(name, 100)

@@ -1,7 +1,5 @@
 """Which of many embeddings belong together, and how near is near."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import HDBSCAN
@@ -62,14 +60,18 @@ class Neighbourhood:
 
 
 def usual_distance(places: Vectors) -> float:
-    """Return how far places ``(N, C)``, N of 2 or more, are from their own third nearest: 90%."""
-    apart = _apart(places, places)
-    np.fill_diagonal(apart, np.inf)
-    return float(np.quantile(_near(apart), 0.9))
+    """Return up to which distance 90% of places ``(N, C)`` have their own third nearest.
+
+    N is 2 or more.
+    """
+    return float(np.quantile(_among(places), 0.9))
 
 
 def distances(places: Vectors, members: Vectors) -> Vectors:
-    """Return the distance ``(N,)`` of places ``(N, C)`` to their third nearest member."""
+    """Return the distance ``(N,)`` of places ``(N, C)`` to their third nearest member.
+
+    Of three members the second nearest counts, of fewer the nearest.
+    """
     return _near(_apart(places, members))
 
 
@@ -101,10 +103,15 @@ def clusters_of(places: Vectors, known: Vectors, least: int) -> list[NDArray[np.
 
 
 def _dense(places: Vectors, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    apart = _apart(places[rows], places[rows])
-    np.fill_diagonal(apart, np.inf)
-    near = _near(apart)
+    near = _among(places[rows])
     return rows[near <= 2 * np.median(near)]
+
+
+def _among(places: Vectors) -> Vectors:
+    """Return the distance ``(N,)`` of each place ``(N, C)`` to its third nearest of the others."""
+    apart = _apart(places, places)
+    np.fill_diagonal(apart, np.inf)
+    return _near(apart)
 
 
 def _apart(left: Vectors, right: Vectors) -> Vectors:
@@ -113,11 +120,6 @@ def _apart(left: Vectors, right: Vectors) -> Vectors:
 
 
 def _near(apart: Vectors) -> Vectors:
-    """Return the distance to the third nearest, or the last there is, of each row."""
+    """Return the third lowest of each row; of three columns or fewer the last but one."""
     k = min(_NEIGHBOURS, apart.shape[1] - 1) - 1
     return np.asarray(np.partition(apart, max(k, 0), axis=1)[:, max(k, 0)])
-
-
-def stacked(embeddings: Sequence[NDArray[np.floating]]) -> NDArray[np.floating]:
-    """Return embeddings ``(D,)`` as rows ``(N, D)``."""
-    return np.stack(list(embeddings))

@@ -51,7 +51,8 @@ class DoubtDesk:
     Those of which the model is most in doubt teach; others, drawn by chance, judge. What was
     chosen for the champion's doubt cannot judge it: it would flatter every challenger (Farquhar,
     Gal and Rainforth, On statistical bias in active learning, ICLR 2021). Few frames are kept of
-    many that pass: about ``k (1 + ln(N / k))`` of N where k are wanted.
+    many that pass in any order: about ``k (1 + ln(N / k))`` of N where there is room for k, twice
+    those that are wanted.
 
     Args:
         teaching: Frames wanted to learn from.

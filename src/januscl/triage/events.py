@@ -57,7 +57,7 @@ def classify(
     return None
 
 
-def _rows(signals: Sequence[Signal], watcher: str, level: float) -> set[int | None]:
+def _rows(signals: Sequence[Signal], watcher: str, level: float) -> set[int]:
     return {
         s.instance
         for s in signals
@@ -70,11 +70,11 @@ def _event(
     kind: EventKind,
     cause: str,
     signals: Sequence[Signal],
-    rows: set[int | None],
+    rows: set[int],
     fault: Signal | None = None,
 ) -> Event:
     frame = observation.frame
-    reasons = [s for s in signals if s == fault or (s.instance is not None and s.instance in rows)]
+    reasons = [s for s in signals if s == fault or s.instance in rows]
     # The same observation gives the same event id, so that a repeated delivery is one event.
     entropy = sha256(f"event {observation.id}".encode()).digest()[:10]
     return Event(
@@ -86,6 +86,6 @@ def _event(
         kind=kind,
         cause=cause,
         signals=tuple(reasons),
-        instances=tuple(sorted(row for row in rows if row is not None)),
+        instances=tuple(sorted(rows)),
         outcome=observation.pick.outcome if observation.pick else None,
     )

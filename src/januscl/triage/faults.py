@@ -36,10 +36,10 @@ class FaultDesk:
     """Opens a ticket when bad frames persist and closes it when healthy ones do.
 
     One evidence process runs for each camera over the p-value of its main cause, 1 for a
-    healthy frame. The main cause is the least of several p-values behind a physical threshold,
-    so the process's guarantee on false alarms is approximate. A ticket's cause is the commonest
-    in the run. It `began` with the first frame of the run, and `closed` with the first of the
-    healthy frames that closed it, so that no frame known to be bad lies outside.
+    healthy frame. The main cause is the first of several readings that pass a level and a physical
+    threshold, so the process's guarantee on false alarms is approximate. A ticket's cause is the
+    commonest in the run. It `began` with the first frame of the run, and `closed` with the first of
+    the healthy frames that closed it, so that no frame known to be bad lies outside.
 
     Args:
         new_evidence: Makes the process of one camera, such as `januscl.watch.EProcess`.

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from januscl.core import Conflict, Cost, NotFound, Novelty, NoveltyState, new_id, utc
 from januscl.triage.attempts import AttemptLog
-from januscl.triage.clusters import stacked
 from januscl.triage.cost import Attempts, expected_cost
 from januscl.triage.files import File
 from januscl.triage.places import Places
@@ -33,8 +32,8 @@ class NoveltyDesk:
         picks_a_day: Attempts a day in the whole fleet, for the cost.
         least_instances: Instances that make a novelty.
         least_frames: Frames that they must come from.
-        returns: Instances of a closed novelty, from as many frames, that make it regressed, where
-            they come at least half as fast as its frames did before it was closed.
+        returns: Frames with instances of a closed novelty that make it regressed, where they come
+            at least half as fast as its frames did before it was closed.
     """
 
     def __init__(
@@ -93,6 +92,7 @@ class NoveltyDesk:
         while len(self._pool) > _POOL:
             del self._pool[next(iter(self._pool))]
         enough = len(self._pool) >= self._least_instances
+        # Clustering takes longer than all else, and a few more strays seldom change its answer.
         if enough and self._grown >= max(4, len(self._pool) // 20):
             changed += self._cluster()
         return tuple(self.novelty(n) for n in dict.fromkeys(changed))
@@ -233,7 +233,7 @@ class NoveltyDesk:
 
     def _assign(self, sighting: Sighting) -> str | None:
         """Put a sighting where it belongs; return the novelty that came back by it, if any."""
-        best = self.nearest(stacked([sighting.embedding]))[0]
+        best = self.nearest(sighting.embedding[None])[0]
         if best is None:
             self._pool[sighting.key] = sighting
             self._grown += 1

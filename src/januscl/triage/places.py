@@ -11,7 +11,6 @@ from januscl.triage.clusters import (
     Space,
     clusters_of,
     distances,
-    stacked,
     usual_distance,
 )
 from januscl.triage.sightings import Sighting
@@ -95,7 +94,7 @@ class Places:
         self._near[novelty] = Neighbourhood(self._places_of(group), self._usual)
 
     def _places_of(self, sightings: Sequence[Sighting]) -> NDArray[np.float64]:
-        return self._space.place(stacked([s.embedding for s in sightings]))
+        return self._space.place(np.stack([s.embedding for s in sightings]))
 
 
 def _even_part(ordinary: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -1,8 +1,8 @@
 """Watch: a frame and its instances become signals with calibrated p-values.
 
 Owns: camera health against each camera's own reference, the novelty of instances, the model's
-doubt, conformal calibration and the change detector. May call: core, numpy, OpenCV,
-scikit-learn. Runs on the robot beside the model, keeps no files, moves nothing.
+doubt, conformal calibration and the change detector. May call: core, numpy, OpenCV.
+Runs on the robot beside the model, keeps no files, moves nothing.
 """
 
 from januscl.watch.calibration import EProcess, conformal_p

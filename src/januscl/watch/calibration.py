@@ -52,7 +52,7 @@ class EProcess:
                 "e-process",
                 "threshold > 1, 0 < power < 1 and 0 < stake <= 1",
                 f"{threshold}, {power}, {stake}",
-                "A threshold of 400 means at most one false alarm in 400 frames.",
+                "A threshold of 400 means one false alarm in 400 frames, on average, at most.",
             )
         self.threshold = threshold
         self.power = power

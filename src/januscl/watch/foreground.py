@@ -18,9 +18,9 @@ from januscl.core import (
     InvalidInput,
     Observation,
     Rle,
-    decode_mask,
     encode_mask,
 )
+from januscl.watch.background import hidden_by
 
 _FARTHEST = 0.95
 
@@ -82,7 +82,8 @@ class UnexplainedForeground:
                 "Look at the depth camera.",
             )
         stands_out = self._empty - depth > self.height
-        left = stands_out & ~_covered(instances, frame.height, frame.width)
+        sure = instances.only(instances.scores >= HALFWAY_SURE)
+        left = stands_out & ~hidden_by(sure, frame.height, frame.width, margin=2)
         return tuple(self._parts(left))
 
     def _parts(self, left: BoolMask) -> list[Rle]:
@@ -105,12 +106,3 @@ def _solid(depth: Depth) -> Depth:
 
 def _share_of_holes(depth: Depth) -> str:
     return f"{100 * float(np.isnan(depth).mean()):.0f}%"
-
-
-def _covered(instances: Instances, height: int, width: int) -> BoolMask:
-    """Return where an instance lies that the model is halfway sure of, with a margin of 2 px."""
-    covered = np.zeros((height, width), dtype=np.uint8)
-    for row in np.flatnonzero(instances.scores >= HALFWAY_SURE).tolist():
-        covered |= decode_mask(instances.masks[row]).astype(np.uint8)
-    grown = cv2.dilate(covered, np.ones((5, 5), np.uint8))
-    return np.asarray(grown, dtype=np.bool_)

@@ -1,6 +1,6 @@
 """Camera health: one signal for each cause, against the camera's own reference."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -47,7 +47,8 @@ class CameraHealth:
     from a missed package by its staying; so a dirty lens is seen that many frames late, less a
     fifth, later where packages mostly lie, and never where the background has no detail.
 
-    Pictures over 640 px a side are decimated by a whole number first. A camera that moves while
+    Pictures over 640 px a side are decimated by a whole number first; how far a camera was knocked
+    is told in px of what is left. A camera that moves while
     it is healthy (hand-held, on an arm) can be judged for everything but a knock
     and dirt.
 
@@ -152,7 +153,8 @@ class CameraHealth:
         )
 
     def _signals(self, readings: Readings) -> list[Signal]:
-        severities, evidence = self._severities(readings), self._evidence(readings)
+        severities = self._severities(readings)
+        evidence = self._evidence(readings, severities)
         return [self._signal(cause, severities[cause], evidence[cause]) for cause in CAUSES]
 
     def _signal(self, cause: str, severity: float, evidence: str) -> Signal:
@@ -182,13 +184,12 @@ class CameraHealth:
             "dirty_lens": 100 * self._patch[0] if usual.steady else 0.0,
         }
 
-    def _evidence(self, r: Readings) -> dict[str, str]:
-        s = self._severities(r)
+    def _evidence(self, r: Readings, s: Mapping[str, float]) -> dict[str, str]:
         cast = np.expm1(np.asarray(r.cast) - self._typical.cast)
         channel = int(np.abs(cast).argmax())
         colour = ("red", "green", "blue")[channel]
         change = "no frame before" if r.change is None else f"{r.change:.2f} levels"
-        x, y = (r.stride * place for place in self._patch[1])
+        x, y = (_step(self._size) * r.stride * place for place in self._patch[1])
         dirt = (
             f"a patch at ({x}, {y}) px shows {s['dirty_lens']:.0f}% less detail than the reference"
         )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from januscl.core import BoolMask, Image
-from januscl.watch.background import LOG, Background, gradient
+from januscl.watch.background import LOG, Background, gradient, smooth_edges
 
 _DETAIL = 1.0  # mean square gradient of the background below which dirt would not show
 _ENOUGH = 300
@@ -64,7 +64,7 @@ def read_frame(
         valid = background.stable
     shifts, saturated = _channel_shifts(image, valid, background)
     gain = float(shifts.min() if shifts.min() > 0 else min(shifts.max(), 0.0))
-    soft = gradient(cv2.GaussianBlur(gray, (0, 0), 2.0).astype(np.float32))
+    soft = smooth_edges(gray)
     patches, stride = _patches(gray, soft, valid, background)
     return Readings(
         gain=gain,
