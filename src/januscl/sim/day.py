@@ -259,7 +259,9 @@ class _Fields:
 
     def __init__(self, value: Any, thing: str) -> None:
         if not isinstance(value, Mapping):
-            raise InvalidInput(thing, "fields with values", repr(value)[:80], "See the manual.")
+            raise InvalidInput(
+                thing, "fields with values", repr(value)[:80], "Write `name: value` lines."
+            )
         self._left = dict(value)
         self.thing = thing
 

@@ -12,9 +12,9 @@ from januscl.core import Depth, IdMap, Image
 from januscl.sim.camera import Camera
 from januscl.sim.gl import mujoco, new_context
 from januscl.sim.pile import Pile
+from januscl.sim.scene import FAR, NEAR
 from januscl.sim.textures import Surface, surfaces
 
-_NEAR, _FAR = 0.05, 4.0  # metres, as in the scene's <map>
 _MAX_GEOMS = 400
 _HIDDEN_GROUP = 5
 _eyes = threading.local()
@@ -102,7 +102,7 @@ class Eye:
         inverse = np.empty((self.size, self.size), np.float32)
         ids = self._ids(pile, scene, inverse)
         # The buffer holds a + b/z with reversed range: 1 at the near plane, 0 at the far one.
-        depth = _NEAR * _FAR / (_NEAR + inverse * (_FAR - _NEAR))
+        depth = NEAR * FAR / (NEAR + inverse * (FAR - NEAR))
         return Shot(image[::-1].copy(), depth[::-1].astype(np.float32), ids)
 
     def pixels_alone(self, pile: Pile, camera: Camera) -> NDArray[np.int64]:

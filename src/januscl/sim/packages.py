@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 Triple = tuple[float, float, float]
-Rgba = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from januscl.sim.textures import surfaces
 BIN_HALF = 0.235  # inner half width of the square bin, m
 BIN_HEIGHT = 0.10
 _WALL = 0.008
+NEAR, FAR = 0.05, 4.0  # metres from the camera between which things are drawn
 TIMESTEP = 0.005  # seconds; the stiffest contact needs two steps within 0.02 s
 GUARD = "guard"  # name prefix of the unseen walls that hold packages in while they are poured
 
@@ -128,9 +129,8 @@ def world_xml(look: Look, packages: Sequence[Package]) -> str:
         'cone="pyramidal"/><compiler angle="degree" boundmass="0.01" boundinertia="0.00002"/>'
         '<statistic extent="1" meansize="0.1"/>'
         f'<visual><headlight ambient="{look.ambient} {look.ambient} {look.ambient}" '
-        'diffuse="0.08 0.08 0.08" specular="0 0 0"/><map znear="0.05" zfar="4" '
-        'shadowclip="0.6" shadowscale="0.7"/>'
-        '<quality shadowsize="1024" offsamples="0" numslices="24" numstacks="12"/></visual>'
+        f'diffuse="0.08 0.08 0.08" specular="0 0 0"/><map znear="{NEAR:g}" zfar="{FAR:g}"/>'
+        "</visual>"
         f"<asset>{_materials()}</asset>"
         '<default><geom condim="4" friction="0.6 0.01 0.0002"/></default>'
         f'<worldbody><light pos="{x} {y} {z}" dir="{-x} {-y} {-z}" cutoff="60" exponent="4" '
