@@ -89,9 +89,9 @@ def test_a_quiet_stream_says_that_it_is_alive_and_ends_with_its_token(house):
     """In one process, where the time between two comments can be shortened."""
     import anyio
 
+    from januscl.line.logs import make_log
     from januscl.service.gate import House as Shared
     from januscl.service.limits import Bodies, Rate
-    from januscl.line.logs import make_log
     from januscl.service.metrics import Metrics
 
     catalogue = house.workspace.catalogue
