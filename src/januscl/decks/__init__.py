@@ -7,7 +7,7 @@ opens no store and no file. Moves nothing.
 
 from januscl.decks.augment import Augmenter
 from januscl.decks.compare import DeckDiff, DeckSummary, describe, diff
-from januscl.decks.deck import build_deck, deck_from_json, deck_to_json, without
+from januscl.decks.deck import build_deck, check_deck, without
 from januscl.decks.light import colour, colour_matrix, grain, soften
 from januscl.decks.recipe import Chance, Recipe, recipe_from_json, recipe_to_json
 from januscl.decks.replay import choose_replay
@@ -20,12 +20,12 @@ from januscl.decks.scene import (
     scene_of,
 )
 from januscl.decks.shape import affine, mirror, mosaic, paste, warp
-from januscl.decks.slices import check_disjoint, freeze_slice, slice_from_json, slice_to_json
+from januscl.decks.slices import check_disjoint, check_slice, freeze_slice
 
 __all__ = [
     "Augmenter", "Chance", "DeckDiff", "DeckSummary", "Ids", "Recipe", "Scene", "affine",
-    "build_deck", "check_disjoint", "choose_replay", "colour", "colour_matrix", "deck_from_json",
-    "deck_to_json", "describe", "diff", "freeze_slice", "grain", "ids_of", "instances_of",
+    "build_deck", "check_deck", "check_disjoint", "check_slice", "choose_replay", "colour",
+    "colour_matrix", "describe", "diff", "freeze_slice", "grain", "ids_of", "instances_of",
     "mirror", "mosaic", "paste", "recipe_from_json", "recipe_to_json", "resize_frame",
-    "scene_of", "slice_from_json", "slice_to_json", "soften", "warp", "without",
+    "scene_of", "soften", "warp", "without",
 ]  # fmt: skip

@@ -5,14 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from januscl.core import Deck, DeckItem, IntegrityError, InvalidInput, Taxonomy
-from januscl.core.wire import (
-    digest_of,
-    item_from_json,
-    item_to_json,
-    taxonomy_from_json,
-    taxonomy_to_json,
-)
-from januscl.decks.recipe import Recipe, recipe_from_json, recipe_to_json
+from januscl.core.wire import digest_of, item_to_json, taxonomy_to_json
+from januscl.decks.recipe import Recipe, recipe_to_json
 
 _FORMAT = "janus-deck-1"
 
@@ -72,39 +66,14 @@ def without(
     return kept, tuple(item for item in items if item.id in barred)
 
 
-def deck_to_json(deck: Deck) -> dict[str, Any]:
-    """Return the deck's manifest with its id."""
-    return {"id": deck.id} | _body(deck.items, deck.taxonomy, deck.recipe, deck.seed, deck.parent)
-
-
-def deck_from_json(value: Any, thing: str = "deck manifest") -> Deck:
-    """Return the deck of a manifest, after its id was found to be that of its contents.
+def check_deck(deck: Deck) -> None:
+    """Check that a deck holds what its id names.
 
     Raises:
-        InvalidInput: It is no manifest of a deck, or of another version of the format.
-        IntegrityError: Its contents are not those that its id names.
+        IntegrityError: It was changed since it was built.
     """
-    if not isinstance(value, Mapping) or not isinstance(value.get("id"), str):
-        raise InvalidInput(
-            thing, "an object with an id", repr(value)[:80], "Write it with deck_to_json."
-        )
-    body = {key: given for key, given in value.items() if key != "id"}
-    check_digest(body, value["id"], thing)
-    fields = {"format", "items", "taxonomy", "recipe", "seed", "parent"}
-    whole = set(body) == fields and body["format"] == _FORMAT and isinstance(body["items"], list)
-    if not whole or type(body["seed"]) is not int or not isinstance(body["parent"], str | None):
-        raise InvalidInput(
-            thing,
-            f"format {_FORMAT} with {', '.join(sorted(fields))}",
-            f"format {body.get('format')!r} with {', '.join(sorted(body))}"[:120],
-            "It was written by another version of Janus.",
-        )
-    items = tuple(item_from_json(item, f"{thing} item {i}") for i, item in enumerate(body["items"]))
-    recipe_from_json(body["recipe"], f"{thing} recipe")
-    return Deck(
-        value["id"], items, taxonomy_from_json(body["taxonomy"], f"{thing} taxonomy"),
-        body["recipe"], body["seed"], body["parent"],
-    )  # fmt: skip
+    body = _body(deck.items, deck.taxonomy, deck.recipe, deck.seed, deck.parent)
+    check_digest(body, deck.id, f"deck {deck.id[:12]}")
 
 
 def check_digest(body: Any, id: str, thing: str) -> None:

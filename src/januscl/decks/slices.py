@@ -1,10 +1,9 @@
 """Slices: evaluation sets that are frozen once and kept for ever."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from januscl.core import Conflict, Deck, DeckItem, InvalidInput, Slice
-from januscl.core.wire import digest_of, item_from_json, item_to_json
+from januscl.core.wire import digest_of, item_to_json
 from januscl.decks.deck import check_digest
 
 
@@ -31,38 +30,13 @@ def freeze_slice(name: str, items: Sequence[DeckItem], novelty: str | None = Non
     return Slice(digest_of([item_to_json(item) for item in ordered]), name, ordered, novelty)
 
 
-def slice_to_json(slice: Slice) -> dict[str, Any]:
-    """Return the slice's manifest with its id."""
-    return {
-        "id": slice.id,
-        "name": slice.name,
-        "novelty": slice.novelty,
-        "items": [item_to_json(item) for item in slice.items],
-    }
-
-
-def slice_from_json(value: Any, thing: str = "slice manifest") -> Slice:
-    """Return the slice of a manifest, after its id was found to be that of its items.
+def check_slice(slice: Slice) -> None:
+    """Check that a slice holds what its id names.
 
     Raises:
-        InvalidInput: It is no manifest of a slice.
-        IntegrityError: Its items are not those that its id names.
+        IntegrityError: It was changed since it was frozen.
     """
-    if (
-        not isinstance(value, Mapping)
-        or set(value) != {"id", "name", "novelty", "items"}
-        or not isinstance(value["items"], list)
-        or not isinstance(value["id"], str)
-    ):
-        raise InvalidInput(
-            thing, "an object with id, name, novelty and items", repr(value)[:80],
-            "Write it with slice_to_json.",
-        )  # fmt: skip
-    check_digest(value["items"], value["id"], thing)
-    items = tuple(
-        item_from_json(item, f"{thing} item {i}") for i, item in enumerate(value["items"])
-    )
-    return Slice(value["id"], str(value["name"]), items, value["novelty"])
+    check_digest([item_to_json(item) for item in slice.items], slice.id, f"slice {slice.name}")
 
 
 def check_disjoint(deck: Deck, slices: Iterable[Slice]) -> None:

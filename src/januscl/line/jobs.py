@@ -6,7 +6,7 @@ from typing import Any
 
 from januscl.compute import on_every_worker, report_progress
 from januscl.core.wire import digest_of, taxonomy_to_json
-from januscl.decks import Augmenter, recipe_from_json
+from januscl.decks import Augmenter, check_deck, recipe_from_json
 from januscl.line.elsewhere import Place, checkpoint_of, workspace_at
 from januscl.line.keeping import load_labelled
 from januscl.line.shelf import Shelf
@@ -34,6 +34,7 @@ def train_challenger(
     with workspace_at(workspace) as opened:
         shelf = Shelf(opened)
         built = opened.catalogue.decks.get(deck)
+        check_deck(built)
         assert built.parent is not None, "a deck for a challenger names the champion"
         frames = {item: load_labelled(opened, [item])[0] for item in built.items}
         new = [frame for item, frame in frames.items() if item.source != "replay"]

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from januscl.core import Answer, Instances, LabelledFrame, Slice, Verdict
+from januscl.decks import check_slice
 from januscl.evaluate import (
     FrameMatches,
     SliceData,
@@ -71,8 +72,13 @@ class Judge:
         self._matches: dict[tuple[str, str], FrameMatches] = {}
 
     def frames(self, part: Slice) -> list[LabelledFrame]:
-        """Return the labelled frames of a slice."""
-        return self._frames.of(part.id, lambda: load_labelled(self._workspace, part.items))
+        """Return the labelled frames of a slice, or raise `IntegrityError` if it was changed."""
+
+        def load() -> list[LabelledFrame]:
+            check_slice(part)
+            return load_labelled(self._workspace, part.items)
+
+        return self._frames.of(part.id, load)
 
     def seen(self, model: str, part: Slice) -> list[Instances]:
         """Return what a model sees in the frames of a slice."""
