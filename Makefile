@@ -28,7 +28,7 @@ contract: ## import-linter: who may import whom
 	@$(RUN) lint-imports
 
 units: ## the tests alone
-	@$(RUN) pytest -n 2 --dist loadfile
+	@$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 12
 
 bench: setup ## every benchmark; a quarter of an hour and more on two cores
 	@$(UV) sync --frozen --all-extras --group bench --quiet

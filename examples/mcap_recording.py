@@ -1,7 +1,7 @@
 """Replays a recording of a camera through a model into Janus.
 
 Run: ``pip install 'januscl[ros]'``, then ``python examples/mcap_recording.py RECORDING.mcap
---topic /camera/image_raw --server http://127.0.0.1:8000 --token TOKEN``.
+--topic /camera/image_raw --server http://127.0.0.1:8321 --token TOKEN``.
 
 Frames keep the times at which they were taken. The model is the stand-in of ``plain_loop.py``.
 """
@@ -20,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recording", type=Path)
     parser.add_argument("--topic", default="/camera/image_raw")
-    parser.add_argument("--server", default="http://127.0.0.1:8000")
+    parser.add_argument("--server", default="http://127.0.0.1:8321")
     parser.add_argument("--token", default="none-yet")
     parser.add_argument("--robot", default="arm-1")
     parser.add_argument("--camera", default="wrist")

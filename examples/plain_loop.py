@@ -1,6 +1,6 @@
 """A robot's own loop with Janus beside it: any camera, any model, no framework.
 
-Run: ``python examples/plain_loop.py --server http://127.0.0.1:8000 --token TOKEN``. Without a
+Run: ``python examples/plain_loop.py --server http://127.0.0.1:8321 --token TOKEN``. Without a
 service it works the same: what it saw stays in the spool until one answers.
 
 The camera, the model and the arm here are stand-ins; put your own in their places. What Janus needs
@@ -65,7 +65,7 @@ def main() -> None:
     """Run some cycles and say what became of them."""
     logging.basicConfig(level=logging.WARNING)
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--server", default="http://127.0.0.1:8000")
+    parser.add_argument("--server", default="http://127.0.0.1:8321")
     parser.add_argument("--token", default="none-yet")
     parser.add_argument("--robot", default="arm-1")
     parser.add_argument("--camera", default="wrist")

@@ -189,6 +189,8 @@ def test_a_command_stopped_from_the_keyboard_says_that_what_was_stored_is_kept(t
     process = subprocess.Popen(
         [JANUS, "demo", "--day", "day.yaml"],
         cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        # Where the tests run in the background, Ctrl-C is ignored by them and what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     with (tmp_path / "day.yaml").open("w"):  # opened by the command as well, which now waits
         process.send_signal(signal.SIGINT)

@@ -26,7 +26,8 @@ def read_coco(
 
     Each picture is decoded once to know that it is whole and of the size that the file says.
     Masks come from polygons (see `rle_of_polygon`) or run lengths; boxes come from the masks.
-    Crowd regions are rejected, as a gripper cannot pick one.
+    Crowd regions are rejected, as a gripper cannot pick one. A picture of which every annotation is
+    rejected goes with them: it would teach that nothing is there.
 
     Args:
         json_path: The file.
@@ -48,16 +49,27 @@ def read_coco(
     folders = [images] if images is not None else [json_path.parent, json_path.parent / "images"]
     pictures = _pictures(document, folders, split, log, progress)
     masks = masks_of_pictures(document, pictures, kinds, log)
-    filled = [
-        replace(
-            picture,
-            masks=tuple(rle for rle, _ in masks[key]),
-            labels=tuple(kind for _, kind in masks[key]),
-        )
-        for key, picture in pictures.items()
-        if picture is not None
-    ]
+    annotated = _annotated(document)
+    filled = []
+    for key, picture in pictures.items():
+        if picture is None:
+            continue
+        if annotated[key] and not masks[key]:
+            reason = f"none of its {annotated[key]} annotations can be used, so it is left out"
+            log.add(f"image {key!r}", reason)
+            continue
+        rles = tuple(rle for rle, _ in masks[key])
+        filled.append(replace(picture, masks=rles, labels=tuple(kind for _, kind in masks[key])))
     return CocoSet(known, tuple(filled), tuple(log.rejects))
+
+
+def _annotated(document: Mapping[str, Any]) -> Counter[Key]:
+    """Return how many annotations name each picture."""
+    return Counter(
+        a["image_id"]
+        for a in document["annotations"]
+        if isinstance(a, dict) and is_key(a.get("image_id"))
+    )
 
 
 def _load(path: Path) -> Mapping[str, Any]:
@@ -113,11 +125,7 @@ def _pictures(
 ) -> dict[Key, CocoPicture | None]:
     """Return the pictures by the id that annotations use; None for one that was rejected."""
     entries = document["images"]
-    annotated = Counter(
-        a["image_id"]
-        for a in document["annotations"]
-        if isinstance(a, dict) and is_key(a.get("image_id"))
-    )
+    annotated = _annotated(document)
     pictures: dict[Key, CocoPicture | None] = {}
     names: set[str] = set()
     for index, entry in enumerate(entries):

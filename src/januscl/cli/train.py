@@ -113,6 +113,11 @@ def _read(
                 str(path), "at least one picture", f"none ({len(part.rejects)} rejected)",
                 first_reasons(part.rejects) or "Add pictures.",
             )  # fmt: skip
+    if not any(picture.labels for picture in sets[0].pictures):
+        raise InvalidInput(
+            str(data), "at least one picture with a label", "none",
+            first_reasons(sets[0].rejects) or "Label some of its pictures.",
+        )  # fmt: skip
     rejects = [reject for part in sets for reject in part.rejects]
     new, *old = sets
     return known, new, [frame for part in old for frame in frames_of(part)], rejects

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from januscl.core import Deck, DeckItem, Novelty, Slice, Taxonomy
 from januscl.decks import Recipe, build_deck, check_disjoint, choose_replay, freeze_slice
-from januscl.line.keeping import load_labelled
+from januscl.line.keeping import kinds_in
 from januscl.line.policy import Learning
 from januscl.store import Workspace
 
@@ -53,8 +53,7 @@ class Builder:
         """Build the deck: what is new, and what must not be forgotten."""
         policy = self._policy
         history = self.history()
-        frames = load_labelled(self._workspace, [*learned, *history])
-        labels = {frame.id: frame.truth.labels.tolist() for frame in frames}
+        labels = {item.id: kinds_in(self._workspace, item) for item in (*learned, *history)}
         deck = build_deck(
             learned,
             choose_replay(history, policy.replay, policy.seed, labels),

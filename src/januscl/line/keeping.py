@@ -32,3 +32,9 @@ def load_labelled(workspace: Workspace, items: Sequence[DeckItem]) -> list[Label
         )
         for item in items
     ]
+
+
+def kinds_in(workspace: Workspace, item: DeckItem) -> list[int]:
+    """Return the class ids of an item's instances, without its picture."""
+    labels: list[int] = workspace.get_json(item.label)["labels"]
+    return labels

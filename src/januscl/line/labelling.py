@@ -16,7 +16,7 @@ from januscl.core import (
     Taxonomy,
 )
 from januscl.line.answers import receive
-from januscl.line.keeping import keep_labelled
+from januscl.line.keeping import keep_labelled, kinds_in
 from januscl.line.ledger import Ledger
 from januscl.store import Workspace
 
@@ -121,7 +121,7 @@ class Labeller:
         self, novelty: Novelty, learned: Sequence[DeckItem], kept_back: Sequence[DeckItem]
     ) -> None:
         """Raise `Conflict`, and collect on, where no label can teach, or no package judge."""
-        if learned and any(self._shows_something(item) for item in kept_back):
+        if learned and any(kinds_in(self._workspace, item) for item in kept_back):
             return
         self._ledger.answers.too_few(novelty.id)
         self._ledger.move(novelty.id, NoveltyState.COLLECTING, self._clock())
@@ -129,9 +129,6 @@ class Labeller:
             f"novelty {novelty.name}: its labels leave nothing to learn from, or no package to "
             "judge by; it goes on collecting frames"
         )
-
-    def _shows_something(self, item: DeckItem) -> bool:
-        return bool(self._workspace.get_json(item.label)["labels"])
 
     def _record(self, action: str, novelty: str, detail: Mapping[str, object]) -> None:
         self._catalogue.audit.record("line", action, novelty, detail, self._clock())

@@ -1,11 +1,11 @@
 """The robots of a site, living through a scripted day."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import numpy as np
 
-from januscl.core import Cell, Conflict, NotFound
+from januscl.core import Cell, NotFound
 from januscl.sim.day import Day, ScriptedFault
 from januscl.sim.robot import CellRobot
 from januscl.sim.scene import Look
@@ -87,24 +87,6 @@ class SimFleet:
                 if gone is None:
                     self._present[fault] = self.tick + fault.repair
         return found
-
-    def station_tests(
-        self, count: int, seed: int, mix: Mapping[str, float], packages: int = 8
-    ) -> Iterator[CellRobot]:
-        """Yield the station's robot ``count`` times, each time before a fresh test pile.
-
-        The piles depend on the arguments alone, so that two models can be tried on the same ones.
-
-        Raises:
-            Conflict: The day has no station.
-            InvalidInput: The mix names an unknown kind, or has no positive weight.
-        """
-        station = next((cell.robot for cell in self.cells if cell.station), None)
-        if station is None:
-            raise Conflict("the day has no station; mark one cell with `station: true`")
-        for number in range(count):
-            self._robots[station].load(mix, packages, seed * 10_000 + number)
-            yield self._robots[station]
 
     def _apply(self) -> None:
         for name, robot in self._robots.items():

@@ -108,6 +108,7 @@ class Worker:
                     self._lead(Fed(engine, self._workspace), moving, stop, once)
                 finally:
                     lead.give_up()
+            self._teller.tell(now=True)
         finally:
             engine.dispose()
 
