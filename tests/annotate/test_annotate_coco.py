@@ -127,6 +127,19 @@ def test_a_bad_annotation_is_rejected_with_its_reason_and_the_rest_is_kept(tmp_p
     assert re.search(reason, reject.reason)
 
 
+def test_a_picture_whose_every_annotation_is_rejected_does_not_teach_that_nothing_is_there(
+    tmp_path,
+):
+    images = [{"id": k, "file_name": f"{k}.png", "height": 20, "width": 30} for k in (1, 2, 3)]
+    for image in images:
+        photo(tmp_path / image["file_name"])
+    given = [annotation(), annotation(2, category_id=7), annotation(3, image_id=2, category_id=7)]
+    coco = read_coco(write(tmp_path, given, images))
+    assert [(p.id, len(p.masks)) for p in coco.pictures] == [("1.png", 1), ("3.png", 0)]
+    (reason,) = [r.reason for r in coco.rejects if r.thing.endswith("image 2")]
+    assert reason == "none of its 1 annotations can be used, so it is left out"
+
+
 def test_the_second_of_two_entries_with_one_id_is_rejected(tmp_path):
     images = [{"id": 1, "file_name": "a.png"}, {"id": 1, "file_name": "b.png"}]
     images.append({"id": 2, "file_name": "a.png"})

@@ -101,6 +101,17 @@ def test_what_was_left_out_of_training_is_told(site, tmp_path):
     assert "2.png" in result.stderr.replace("\n", "")
 
 
+def test_a_set_without_a_label_is_refused_before_it_trains(site, tmp_path):
+    write_coco(tmp_path / "annotations.json", (draw(k) for k in range(4)), KINDS)
+    document = json.loads((tmp_path / "annotations.json").read_text())
+    for entry in document["annotations"]:
+        entry["category"] = entry.pop("category_id")
+    (tmp_path / "annotations.json").write_text(json.dumps(document))
+    error = train_on(tmp_path, site).exception
+    assert isinstance(error, InvalidInput)
+    assert "at least one picture, found none" in str(error)
+
+
 def train_on(data, site):
     return janus(
         "train", data, "--base", site / "untrained.safetensors", "--steps", 1, "--threads", 1,
