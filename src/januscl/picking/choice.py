@@ -95,6 +95,9 @@ def _deepest(
     # it was not seen.
     ringed = cv2.copyMakeBorder(crop, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     distance = cv2.distanceTransform(ringed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    # Two calls may differ in the last bit (opencv/opencv#24082), and a tie would be broken by it;
+    # squares of distances between pixels are whole numbers.
+    distance = np.sqrt(np.rint(np.square(distance)))
     rows, columns = np.ogrid[: crop.shape[0], : crop.shape[1]]
     for x, y in tried:
         near = (columns + left + 0.5 - x) ** 2 + (rows + top + 0.5 - y) ** 2 < keep_away**2
