@@ -18,6 +18,7 @@ from januscl.cli import (
     keeping,
     records,
     release,
+    remember,
     replay,
     service,
     train,
@@ -49,6 +50,7 @@ app.command("labels")(records.labels)
 app.command("backup")(keeping.backup)
 app.command("restore")(keeping.restore)
 app.command("fsck")(keeping.fsck)
+app.command("remember")(remember.remember)
 app.command("serve")(service.serve)
 app.command("config")(service.config)
 app.command("worker")(worker.worker)

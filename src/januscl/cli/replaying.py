@@ -25,6 +25,7 @@ from januscl.line.cycle import CycleReport, World
 from januscl.line.keeping import keep_labelled
 from januscl.line.line import Line
 from januscl.line.policy import Collecting, Learning, Policy, Watching
+from januscl.line.remembering import hold_back_groups
 from januscl.store import Workspace
 from januscl.train import CompactModel
 
@@ -160,7 +161,7 @@ class Replay:
     def _commission(self) -> None:
         """Train the first champion on history, and keep a part of it as its slice."""
         history = self.photographs.history
-        judging = set(list(dict.fromkeys(group_of(f.id) for f in history))[::5])
+        judging = hold_back_groups([frame.id for frame in history])
         part, rest = (
             keep_labelled(
                 self.workspace,

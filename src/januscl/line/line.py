@@ -34,10 +34,11 @@ from januscl.line.cycle import Cycle, CycleReport, World
 from januscl.line.ending import end_abandoned
 from januscl.line.judging import Judge
 from januscl.line.ledger import Ledger
-from januscl.line.memory import has_history, known_to, remember
+from januscl.line.memory import has_history, known_to
 from januscl.line.novelties import NoveltyLedger
 from januscl.line.observer import Observer
 from januscl.line.policy import Policy
+from januscl.line.remembering import remember
 from januscl.line.routine import RoutineLedger
 from januscl.line.shelf import Shelf
 from januscl.line.standing import Standing
@@ -220,7 +221,7 @@ class Line:
 
         Of each five pictures one judges, in a slice ``history`` that never changes; the others are
         replayed in training. Copies of one picture go one way; see `januscl.annotate.group_of`.
-        Frames that are known by their id are passed over.
+        Frames that are known by their id or their pixels are passed over.
 
         Returns:
             The slice.

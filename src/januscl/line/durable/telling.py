@@ -47,6 +47,7 @@ _SAID: Mapping[str, str] = {
     "release.inconclusive": "release of {model} needs more picks: {stage}",
     "champion.changed": "{subject} is champion",
     "round.failed": "a round failed, and will be tried again: {reason}",
+    "history.remembered": "history: {judging} pictures judge, in slice {slice}; {teaching} teach",
     "kind.named": "{actor} named a new kind: {subject}",
 }
 

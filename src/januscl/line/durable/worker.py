@@ -170,7 +170,7 @@ class Worker:
             if not has_history(self._workspace):
                 _log.warning(
                     "there are no labelled frames of ordinary work yet, so novelties will wait: "
-                    "give some by Line.remember, as docs/site.md shows"
+                    "give some by `janus remember`, meanwhile or later"
                 )
             judge, shop = self._judge(), self._shop()
             floor, way = Floor(shop, judge, fed), Way(shop, self._pause)
