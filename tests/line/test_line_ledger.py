@@ -4,7 +4,7 @@ from datetime import timedelta
 import cv2
 import numpy as np
 import pytest
-from line_scenes import ALL, EVERY, START, TRIANGLE, Shift, draw
+from line_scenes import ALL, EVERY, START, TRIANGLE, Shift, draw, known
 
 from januscl.core import (
     Conflict,
@@ -19,6 +19,7 @@ from januscl.core import (
 from januscl.decks import freeze_slice
 from januscl.line.keeping import keep_labelled
 from januscl.line.memory import known_slices
+from januscl.release import open_release
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +193,24 @@ def test_a_novelty_that_costs_too_little_gets_no_campaign(tmp_path, untrained):
     assert 0 < novelty.cost.expected < 50
     assert shift.catalogue.campaigns.list() == []
     assert shift.line.ready() == []
+    shift.close()
+
+
+def test_what_a_challenger_sees_on_its_trial_makes_no_novelty(tmp_path, untrained):
+    shift = Shift(tmp_path / "w", untrained)
+    champion = shift.champion
+    trial = shift.line.shelf.add(untrained.grown(ALL), START, parent=champion.id, deck=None, card={})
+    shift.line.observer.learn_model(trial.id, known(trial.id))
+    release = open_release(trial.id, champion.id, beta_lines=["line"], at=shift.now)
+    shift.catalogue.releases.put(release)
+    shift.champion = trial
+    seen = shift.triangles_arrive(20)
+    assert shift.catalogue.novelties.list() == []
+    assert shift.catalogue.events.for_observation(seen[-1]), "its events are told all the same"
+    shift.champion = champion
+    shift.triangles_arrive(20)
+    (novelty,) = shift.line.ledger.collecting()
+    assert novelty.instances == 20
     shift.close()
 
 

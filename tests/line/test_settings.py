@@ -65,7 +65,7 @@ def test_the_policy_is_one_flat_table_of_the_file_and_the_environment(file, monk
     found = load_settings()
     policy = policy_of(found.policy)
     assert (policy.collecting.frames, policy.collecting.min_cost) == (50, 2.0)
-    assert (policy.learning.steps, policy.learning.replay) == (100, 240)
+    assert (policy.learning.steps, policy.learning.replay) == (100, 600)
     assert (policy.learning.seed, policy.watching.seed) == (7, 7)
     shown = {setting.name: (setting.value, setting.source) for setting in describe(found)}
     assert shown["executor"] == ("http://ray:8265", str(file))

@@ -121,8 +121,12 @@ class NoveltyLedger:
         return self._first
 
     def take(self, observation: Observation, event: Event | None) -> None:
-        """Take an observation with its outcome, and the event that triage made of it."""
-        if self._first is None:
+        """Take an observation with its outcome, and the event that triage made of it.
+
+        Not a challenger's on its trial: what it does not know is not what the champion does not
+        know, its embeddings lie in a space of their own, and its failed picks are judged apart.
+        """
+        if self._first is None or self._on_trial(observation.model):
             return
         pick = observation.pick
         if event is None or event.kind is EventKind.NOVELTY:
@@ -133,6 +137,10 @@ class NoveltyLedger:
         self._reports += 1
         if self._reports % _LOOK_EVERY == 0:
             self.look(observation.frame.at)
+
+    def _on_trial(self, model: str) -> bool:
+        """Say whether a model is the challenger of a release that is open."""
+        return any(r.model == model for r in self._catalogue.releases.list(open_only=True))
 
     def _wanted(self, observation: Observation) -> set[int]:
         """Return the rows that an open campaign collects: those within its novelty.

@@ -107,7 +107,7 @@ class Learning:
     """
 
     strategy: str = "replay+interpolate"
-    replay: int = 240
+    replay: int = 600
     steps: int = 250
     batch: int = 8
     threads: int = 2
@@ -139,7 +139,7 @@ class Releasing:
 
     station_picks: int = 24
     stage_picks: int = 40
-    max_looks: int = 4
+    max_looks: int = 8
     fleet_looks: int = 2
     beta_lines: int = 1
     margin: float = 0.10

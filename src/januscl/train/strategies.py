@@ -92,12 +92,12 @@ class Interpolate:
     """
 
     strategy: Strategy
-    part: float = 0.7
+    part: float = 0.85
 
     def __post_init__(self) -> None:
         if not 0 < self.part <= 1:
             raise InvalidInput(
-                "interpolation", "above 0 and up to 1", f"{self.part}", "0.7 is a good start."
+                "interpolation", "above 0 and up to 1", f"{self.part}", "0.85 is a good start."
             )
 
     @property
