@@ -62,6 +62,8 @@ def test_a_sound_file_is_taken_over_whole(tmp_path):
 
 BAD = {
     "unknown image": (annotation(image_id=9), "no image with the id 9"),
+    "no image named": ({"id": 1}, "it has no image_id, so nobody can tell which image"),
+    "no category named": ({"id": 1, "image_id": 1}, "it has no category_id, so nobody can tell"),
     "unknown category": (annotation(category_id=7), "no category with the id 7"),
     "category of no type": (annotation(category_id=[1]), r"no category with the id \[1\]"),
     "crowd": (annotation(iscrowd=1), "a crowd region"),
@@ -125,6 +127,8 @@ def test_a_bad_annotation_is_rejected_with_its_reason_and_the_rest_is_kept(tmp_p
     (reject,) = coco.rejects
     assert str(tmp_path / "annotations.json") in reject.thing
     assert re.search(reason, reject.reason)
+    entry = reject.thing.rpartition(": ")[2]
+    assert entry not in reject.reason, "an entry is named once"
 
 
 def test_a_picture_whose_every_annotation_is_rejected_does_not_teach_that_nothing_is_there(

@@ -42,6 +42,18 @@ def test_a_record_survives_the_way_there_and_back():
     assert again.instances.masks[0].area == 56
 
 
+def test_a_record_that_lacks_a_field_or_has_another_in_its_place_says_what_belongs_there():
+    with pytest.raises(InvalidInput) as refused:
+        record_from_json({"id": 1})
+    assert str(refused.value) == (
+        "record.id: expected a UUID in lower case, as text, found 1. Use record_to_json."
+    )
+    with pytest.raises(InvalidInput, match=r"record\.robot: .* found a record without it\."):
+        record_from_json({"id": new_id(AT)})
+    with pytest.raises(InvalidInput, match=r"pick\.at: .* found a pick without it\. Use pick_to"):
+        pick_from_json({"outcome": "picked"})
+
+
 def test_a_pick_survives_the_way_there_and_back():
     pick = Pick(2, (3.5, 4.25), Outcome.DROPPED, AT)
     assert pick_from_json(pick_to_json(pick)) == pick

@@ -189,6 +189,16 @@ def test_closing_twice_is_closing_once_and_then_nothing_is_taken(tmp_path):
         one.report(new_id(), pick())
 
 
+def test_a_closed_agent_says_so_when_its_rejects_are_read_and_the_next_one_has_them(tmp_path):
+    one = agent(tmp_path)
+    one.close()
+    with pytest.raises(Conflict, match="the agent is closed; make another on the same spool"):
+        one.rejects()
+    assert one.counters().get("observed", 0) == 0, "what was counted is still told"
+    with agent(tmp_path) as next_one:
+        assert next_one.rejects() == []
+
+
 def test_two_agents_never_share_a_folder(tmp_path):
     with agent(tmp_path), pytest.raises(Conflict, match="another agent"):
         agent(tmp_path)

@@ -94,9 +94,9 @@ def masks_of_pictures(
         if is_key(id) and id in seen:
             log.add(f"{thing} [{index}]", "its id stands twice; the first one is kept")
         elif not is_key(image) or image not in pictures:
-            log.add(thing, f"there is no image with the id {image!r:.40}")
+            log.add(thing, _nameless("image", entry, image))
         elif not is_key(category) or category not in kinds:
-            log.add(thing, f"there is no category with the id {category!r:.40}")
+            log.add(thing, _nameless("category", entry, category))
         elif entry.get("iscrowd") not in (0, None, False):
             log.add(thing, "it is a crowd region, which covers packages that nobody outlined")
         elif (picture := pictures[image]) is not None:
@@ -106,6 +106,13 @@ def masks_of_pictures(
         if is_key(id):
             seen.add(id)
     return found
+
+
+def _nameless(what: str, entry: Mapping[str, Any], id: Any) -> str:
+    """Say that an annotation names no image or category of the file."""
+    if f"{what}_id" not in entry:
+        return f"it has no {what}_id, so nobody can tell which {what} it is of"
+    return f"there is no {what} with the id {id!r:.40}"
 
 
 def _mask(value: Any, picture: CocoPicture, thing: str, log: RejectLog) -> Rle | None:

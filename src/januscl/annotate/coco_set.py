@@ -40,7 +40,8 @@ class RejectLog:
         self.rejects: list[Reject] = []
 
     def add(self, entry: str, reason: str) -> None:
-        """Keep that an entry of the file was left out, and why."""
+        """Keep that an entry of the file was left out, and why; the entry is named once."""
+        reason = reason.removeprefix(f"{entry}: ")
         self.rejects.append(Reject(f"{self.source}: {entry}", reason))
 
 

@@ -3,7 +3,7 @@
 Labels, decks and slices go in; model versions, verdicts and releases come out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -45,6 +45,10 @@ class LabelTask:
     image: Image
     proposals: Instances
 
+    def __repr__(self) -> str:
+        proposals = f"{len(self.proposals)} proposals"
+        return f"LabelTask({self.id}, observation {self.observation}, {proposals})"
+
 
 @dataclass(frozen=True, eq=False)
 class LabelledFrame:
@@ -59,6 +63,10 @@ class LabelledFrame:
     id: str
     image: Image
     truth: Instances
+
+    def __repr__(self) -> str:
+        height, width = self.image.shape[:2]
+        return f"LabelledFrame({self.id}, {height}x{width} px, {len(self.truth)} masks)"
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,9 @@ class Deck:
     seed: int
     parent: str | None = None
 
+    def __repr__(self) -> str:
+        return f"Deck({_start(self.id)}, {_counted(self.items)})"
+
 
 @dataclass(frozen=True)
 class Slice:
@@ -113,6 +124,9 @@ class Slice:
     name: str
     items: tuple[DeckItem, ...]
     novelty: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Slice({self.name!r}, {_start(self.id)}, {_frames(len(self.items))})"
 
 
 @dataclass(frozen=True)
@@ -135,6 +149,10 @@ class ModelVersion:
     deck: str | None
     made: datetime
     card: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(kind.name for kind in self.taxonomy) or "no kinds"
+        return f"ModelVersion({self.id}, {kinds}; from {self.parent or 'nothing'})"
 
 
 class Answer(StrEnum):
@@ -172,6 +190,9 @@ class Verdict:
     answer: Answer
     reasons: tuple[str, ...]
     slices: tuple[SliceScore, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Verdict({self.answer}: {self.reasons[0] if self.reasons else 'no reason given'})"
 
 
 class Stage(StrEnum):
@@ -223,3 +244,21 @@ class Release:
     stage: Stage
     opened: datetime
     reports: tuple[StageReport, ...] = ()
+
+
+def _start(digest: str) -> str:
+    """Return enough of a digest to find it by."""
+    return f"{digest[:8]}…" if len(digest) > 9 else digest
+
+
+def _frames(number: int) -> str:
+    return "1 frame" if number == 1 else f"{number} frames"
+
+
+def _counted(items: Sequence[DeckItem]) -> str:
+    """Count frames by what they are to a deck: new, replayed, or history of a first model."""
+    counts = {"new": 0, "replayed": 0, "of history": 0}
+    for item in items:
+        counts[{"replay": "replayed", "history": "of history"}.get(item.source, "new")] += 1
+    parts = [f"{number} {what}" for what, number in counts.items() if number]
+    return f"{_frames(len(items))}: {', '.join(parts)}" if parts else _frames(0)

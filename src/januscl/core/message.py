@@ -25,6 +25,13 @@ MEDIA_TYPE = "application/vnd.januscl.batch"
 _MAGIC = b"JANUSB1\n"
 _LENGTH = struct.Struct(">I")
 _LONGEST_NAME = 200
+_TEXTS = {
+    "id": "a UUID in lower case, as text",
+    "robot": "the robot's name, as text",
+    "camera": "the camera's name, as text",
+    "at": "an ISO 8601 time with its zone, as text",
+    "model": "the id of the model version, as text",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +173,7 @@ def pick_from_json(value: Any) -> Pick:
     if not isinstance(outcome, str) or outcome not in set(Outcome):
         known = ", ".join(Outcome)
         raise InvalidInput("pick.outcome", f"one of {known}", repr(outcome)[:80], "Correct it.")
-    at = time_from_json(_text(value, "at"), "pick.at")
+    at = time_from_json(_text(value, "at", "pick"), "pick.at")
     where = None if point is None else (float(point[0]), float(point[1]))
     return Pick(row, where, Outcome(outcome), at)
 
@@ -241,10 +248,11 @@ def _damaged(expected: str, found: str) -> InvalidInput:
     return InvalidInput("batch", expected, found, "It was damaged on its way; send it again.")
 
 
-def _text(value: Mapping[str, Any], name: str) -> str:
+def _text(value: Mapping[str, Any], name: str, of: str = "record") -> str:
     text = value.get(name)
     if not isinstance(text, str):
-        raise InvalidInput(f"record.{name}", "a text", repr(text)[:80], "Give it.")
+        found = repr(text)[:80] if name in value else f"a {of} without it"
+        raise InvalidInput(f"{of}.{name}", _TEXTS[name], found, f"Use {of}_to_json.")
     return text
 
 

@@ -19,6 +19,8 @@ UNEXPLAINED = 0
 """The label, with score 0, of a region that stands out but that the model did not explain."""
 HALFWAY_SURE = 0.3
 """The score from which an instance counts as seen; below it there is often no package at all."""
+_SHOWN = 6
+"""Of instances, in what a person reads of them."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,10 @@ class Frame:
                 "Depth is registered to the image, one value a pixel.",
             )
         object.__setattr__(self, "at", utc(self.at, "frame time"))
+
+    def __repr__(self) -> str:
+        size = f"{self.height}x{self.width} px" + ("" if self.depth is None else " with depth")
+        return f"Frame({size}, camera {self.camera} of {self.robot}, {self.at:%Y-%m-%d %H:%M:%S}Z)"
 
     @property
     def height(self) -> int:
@@ -156,6 +162,17 @@ class Instances:
 
     def __len__(self) -> int:
         return len(self.masks)
+
+    def __repr__(self) -> str:
+        shown = [
+            f"{label} at {score:.2f}"
+            for label, score in zip(self.labels[:_SHOWN], self.scores[:_SHOWN], strict=True)
+        ]
+        more = ["…"] if len(self) > _SHOWN else []
+        labels = f"; labels {', '.join([*shown, *more])}" if shown else ""
+        size = f" of {self.masks[0].height}x{self.masks[0].width} px" if len(self) else ""
+        has = "" if self.embeddings is None else f"; embeddings {self.embeddings.shape}"
+        return f"Instances({len(self)}{size}{labels}{has})"
 
     @classmethod
     def empty(cls) -> "Instances":

@@ -200,7 +200,12 @@ class Agent:
         return self._counters.all()
 
     def rejects(self) -> list[tuple[str, str, str]]:
-        """Return id, table and reason of what the service will never take, oldest first."""
+        """Return id, table and reason of what the service will never take, oldest first.
+
+        Raises:
+            Conflict: The agent is closed; the next one on the same folder has them.
+        """
+        self._check_open()
         return self._spool.rejects()
 
     def close(self, wait_s: float = 2.0) -> None:
@@ -262,7 +267,7 @@ class Agent:
 
     def _check_open(self) -> None:
         if self._stop_at < float("inf"):
-            raise Conflict("the agent is closed")
+            raise Conflict("the agent is closed; make another on the same spool")
 
     def _write(self, payload: bytes, spare: float) -> bool:
         """Bring an entry to the disk and say whether it is there."""
