@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from line_scenes import ALL, BASE, CELLS, START, Person, as_seen, draw
+from line_scenes import ALL, BASE, CELLS, START, Person, as_seen, draw, known
 from sqlalchemy import event
 
 from januscl.compute import InlineExecutor
@@ -67,6 +67,25 @@ def test_a_label_that_the_model_cannot_give_is_refused(line):
     with pytest.raises(InvalidInput, match=r"class ids among \[1, 2\], found \[9\]"):
         line.observe(frame, replace(seen, labels=np.array([1, 9])))
     assert line.workspace.catalogue.observations.list() == []
+
+
+@pytest.mark.parametrize("shape", [(4, 12), (4, 0), (4,)], ids=str)
+def test_embeddings_of_another_length_than_the_fleets_are_refused_at_the_door(line, shape):
+    frame, seen = look(kinds=(1, 2, 1, 2))
+    line.observe(frame, seen)
+    frame, seen = look(CELLS[1], 2, kinds=(1, 2, 1, 2))
+    expected = r"embeddings of a frame of camera camera-b .*\(4, 16\).* found \(4,.*None"
+    with pytest.raises(InvalidInput, match=expected):
+        line.observe(frame, replace(seen, embeddings=np.zeros(shape, np.float32)))
+    assert len(line.workspace.catalogue.observations.list()) == 1, "nothing of it was kept"
+    line.observe(frame, replace(seen, embeddings=None))
+
+
+def test_what_known_kinds_look_like_says_how_long_embeddings_are(line):
+    line.observer.learn_model(line.champion, known(line.champion))
+    frame, seen = look()
+    with pytest.raises(InvalidInput, match=r"\(2, 16\)"):
+        line.observe(frame, replace(seen, embeddings=np.ones((2, 5), np.float32)))
 
 
 def test_an_outcome_of_an_unknown_observation_is_refused(line):

@@ -114,6 +114,7 @@ class Observer:
         self._working = [cell.camera for cell in cells if not cell.station]
         self._watched = self._working if policy.cameras else []
         self._pending: dict[str, _Waiting] = {}
+        self._length: int | None = None
         self._looks: Counter[str] = Counter()
         self._failing: set[str] = set()
         self._well: dict[str, Observation] = {}
@@ -134,9 +135,11 @@ class Observer:
                 is known is not judged again.
 
         Raises:
-            InvalidInput: The masks have another size than the frame.
+            InvalidInput: The masks have another size than the frame, or the embeddings another
+                length than the fleet's.
             Conflict: The id belongs to another frame.
         """
+        self._check_length(instances, frame, model)
         if id is None:
             id = new_id(frame.at, self._rng.bytes(10))
         elif self._came_before(id, frame, instances, model):
@@ -193,13 +196,30 @@ class Observer:
             InvalidInput: They hold too few instances with embeddings.
         """
         watchers = (InstanceNovelty().fit(known), ScoreMargin().fit(known))
-        self._on_known(model, _embeddings(known))
+        embeddings = _embeddings(known)
+        self._length = embeddings.shape[1]
+        self._on_known(model, embeddings)
         self._models[model] = watchers
         self._known.pop(model, None)
 
     def watches(self, model: str) -> bool:
         """Say whether the model's embeddings of known kinds were learned."""
         return model in self._models
+
+    def _check_length(self, instances: Instances, frame: Frame, model: str) -> None:
+        """Raise `InvalidInput` where embeddings cannot be compared with those of the fleet."""
+        found = instances.embeddings
+        if found is None:
+            return
+        if self._length is None and found.ndim == 2 and found.shape[1]:
+            self._length = found.shape[1]
+        if found.shape != (len(instances), self._length):
+            raise InvalidInput(
+                f"embeddings of a frame of camera {frame.camera} by model {model}",
+                f"({len(instances)}, {self._length or 'D'}), rows as long as the fleet's",
+                f"{found.shape}",
+                "All models of a fleet describe packages alike, or else give no embeddings: None.",
+            )
 
     def _came_before(self, id: str, frame: Frame, instances: Instances, model: str) -> bool:
         """Say whether an observation is known; one that contradicts what is kept is refused."""
