@@ -10,8 +10,9 @@ import typer
 from cli_scenes import HOSTILE, START, fill
 from typer.testing import CliRunner
 
+from januscl.cli.ended import tell_end
 from januscl.cli.main import app, main
-from januscl.cli.output import print_json, short_ids
+from januscl.cli.output import console, print_json, short_ids
 from januscl.core import NoveltyState, Stage, new_id
 
 JANUS = Path(sys.executable).with_name("janus")
@@ -237,7 +238,10 @@ def test_the_audit_of_one_thing_is_found_by_the_start_of_its_id(workspace):
     (row,) = listed("audit", "m-2", "-w", workspace)
     assert (row["actor"], row["subject"], row["detail"]) == ("line", "m-2", {"reasons": ["fine"]})
     error = janus("audit", "zzz", "-w", workspace).exception
-    assert str(error) == "no step was taken with anything whose id begins with 'zzz'"
+    assert str(error) == (
+        "no step was taken with anything whose id begins with 'zzz', nor with a novelty of that "
+        "name"
+    )
 
 
 def test_only_label_tasks_that_wait_are_listed(workspace):
@@ -248,6 +252,55 @@ def test_only_label_tasks_that_wait_are_listed(workspace):
         HOSTILE,
         2,
     )
+
+
+def test_the_audit_of_a_novelty_is_found_by_its_name_as_well(tmp_path):
+    from januscl.store import Workspace
+
+    with Workspace.open(fill(tmp_path / "w")) as opened:
+        for id in ("n-0", "n-1"):
+            opened.catalogue.audit.record("triage", "novelty.new", id, {}, START)
+    (row,) = listed("audit", "novelty-2", "-w", tmp_path / "w")
+    assert (row["subject"], row["action"]) == ("n-1", "novelty.new")
+
+
+@pytest.mark.parametrize("columns", [30, 50, 64, 80, 200])
+def test_an_id_is_whole_however_narrow_the_terminal_is(tmp_path, columns, monkeypatch):
+    from januscl.store import Workspace
+
+    ids = [new_id(START, bytes([k] * 10)) for k in range(3)]
+    with Workspace.open(fill(tmp_path / "w")) as opened:
+        for id in ids:
+            opened.catalogue.audit.record("triage", "campaign.opened", id, {"quota": 24}, START)
+    monkeypatch.setattr(console, "_width", columns)
+    told = janus("audit", "-w", tmp_path / "w").stdout
+    for start in short_ids(ids):
+        assert any(start in line.split() for line in told.splitlines()), told
+        assert listed("audit", start, "-w", tmp_path / "w")
+
+
+def test_the_folder_of_a_demo_or_a_replay_stands_for_the_workspace_in_it(tmp_path):
+    fill(tmp_path / "out" / "workspace")
+    assert listed("status", "-w", tmp_path / "out")["champion"] == "m-1"
+    assert listed("audit", "-w", tmp_path / "out")
+
+
+def test_status_says_of_a_run_that_has_ended_that_what_is_open_stays_so(tmp_path):
+    from januscl.store import Workspace
+
+    with Workspace.open(fill(tmp_path / "w")) as opened:
+        assert listed("status", "-w", tmp_path / "w")["ended"] is None
+        tell_end(opened, "janus replay", START)
+        kept = opened.catalogue.novelties
+        kept.put(replace(kept.list()[0], name="bag", state=NoveltyState.CLOSED))
+        assert listed("status", "-w", tmp_path / "w")["ended"] == "janus replay"
+        text = " ".join(janus("status", "-w", tmp_path / "w").stdout.split())
+        assert "bag closed, novelty-2 unfinished (collecting)" in text
+        assert "`janus replay` has ended: what is unfinished stays so" in text
+        seen = opened.observation(opened.catalogue.observations.list()[0].id)
+        opened.keep(replace(seen, id=new_id()))
+    assert listed("status", "-w", tmp_path / "w")["ended"] is None, "somebody goes on with it"
+    assert "novelty-2 collecting" in janus("status", "-w", tmp_path / "w").stdout
 
 
 @pytest.mark.parametrize("command", LISTS, ids=" ".join)
@@ -341,6 +394,16 @@ def test_a_folder_that_is_no_workspace_is_named_with_what_to_do(
     assert list(tmp_path.iterdir()) == [], "asking makes nothing"
 
 
+def test_where_there_is_no_workspace_the_ones_in_the_usual_places_are_named(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "janus-workspace")
+    code, text = said(capsys, monkeypatch, "status")
+    assert code == 1
+    assert "name another with --workspace (janus-workspace is there)." in text
+
+
 def test_the_command_itself_exits_with_1_and_one_line_on_standard_error(tmp_path):
     result = subprocess.run(
         [JANUS, "tickets", "-w", tmp_path / "none"], capture_output=True, text=True, check=False
@@ -360,5 +423,9 @@ def test_json_on_standard_output_can_be_piped(workspace):
 
 def test_wrong_usage_exits_with_2(workspace):
     assert janus("events", "--limit", "0", "-w", workspace).exit_code == 2
-    assert janus("events", "--kind", "nonsense", "-w", workspace).exit_code == 2
+    nonsense = janus("events", "--kind", "nonsense", "-w", workspace)
+    assert nonsense.exit_code == 2
+    said = " ".join(nonsense.stderr.replace("│", " ").split())
+    assert "'nonsense' is not one of fault, novelty, ambiguous" in said
+    assert "Value error" not in said
     assert janus("no-such-command").exit_code == 2

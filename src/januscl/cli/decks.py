@@ -14,7 +14,8 @@ from januscl.decks import DeckDiff, describe, diff
 from januscl.store import Workspace
 
 app = typer.Typer(no_args_is_help=True)
-DeckArgument = Annotated[str, typer.Argument(help="Id of the deck, or the start of it.")]
+_ID = "Id of the deck, or the start of it."
+DeckArgument = Annotated[str, typer.Argument(metavar="DECK", help=_ID)]
 
 
 @app.command("list")
@@ -75,8 +76,8 @@ def show(
 
 @app.command("diff")
 def diff_decks(
-    a: DeckArgument,
-    b: DeckArgument,
+    a: Annotated[str, typer.Argument(metavar="A", help=_ID)],
+    b: Annotated[str, typer.Argument(metavar="B", help=_ID)],
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     json: JsonOption = False,
 ) -> None:

@@ -40,6 +40,7 @@ def demo(
 
     from januscl.cli.demo_account import account_of
     from januscl.cli.demonstration import Demonstration
+    from januscl.cli.ended import tell_end
     from januscl.cli.folders import fresh_folder
     from januscl.train import limited_threads
 
@@ -52,6 +53,7 @@ def demo(
 
         shown = Demonstration(out, script, seed, threads, show)
         shown.run()
+        tell_end(shown.workspace, "janus demo", shown.site.now)
         account = account_of(shown, time.monotonic() - began)
     account.tell(json)
 

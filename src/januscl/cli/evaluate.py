@@ -19,9 +19,14 @@ if TYPE_CHECKING:
 
 def evaluate(
     model: Annotated[
-        str, typer.Argument(help="A model file, `factory`, or the id of a workspace's model.")
+        str,
+        typer.Argument(
+            metavar="MODEL", help="A model file, `factory`, or the id of a workspace's model."
+        ),
     ],
-    data: Annotated[Path, typer.Argument(help="A COCO file, or a folder that holds one.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="A COCO file, or a folder that holds one.")
+    ],
     against: Annotated[
         str | None, typer.Option(help="The champion to compare with; the gate answers.")
     ] = None,

@@ -20,7 +20,7 @@ _NO = 3
 
 
 def backup(
-    out: Annotated[Path, typer.Argument(help="An empty or new folder.")],
+    out: Annotated[Path, typer.Argument(metavar="FOLDER", help="An empty or new folder.")],
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     json: JsonOption = False,
 ) -> None:

@@ -1,8 +1,10 @@
 """Options that several commands share."""
 
+from collections.abc import Callable
+from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -17,12 +19,31 @@ WorkspaceOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 AccountOption = Annotated[bool, typer.Option("--json", help="Print the account as JSON.")]
 BaseOption = Annotated[str, typer.Option(help="A model file to start from, or `factory`.")]
-SeedOption = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of all chance.")]
-ThreadsOption = Annotated[int, typer.Option(min=1, help="torch's threads.")]
+SeedOption = Annotated[
+    int, typer.Option(min=0, max=2**31 - 1, metavar="N", help="Seed of all chance.")
+]
+ThreadsOption = Annotated[int, typer.Option(min=1, metavar="N", help="Threads for torch.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
-LimitOption = Annotated[int, typer.Option(min=1, max=1_000_000, help="The newest so many.")]
+LimitOption = Annotated[
+    int, typer.Option(min=1, max=1_000_000, metavar="N", help="At most so many.")
+]
 
+Choice = TypeVar("Choice", bound=StrEnum)
 DEFAULT_WORKSPACE = Path("janus-demo/workspace")
+_INSIDE = "workspace"
+"""What a demo or a replay calls the workspace in its folder."""
+_USUAL = (DEFAULT_WORKSPACE, Path("janus-replay/workspace"), Path("janus-workspace"))
+
+
+def chosen(choices: type[Choice]) -> Callable[[str], Choice]:
+    """Return what reads an option that is one of a few words; typer's own says so in two ways."""
+
+    def read(text: str) -> Choice:
+        if text not in set(choices):
+            raise typer.BadParameter(f"{text!r} is not one of {', '.join(choices)}")
+        return choices(text)
+
+    return read
 
 
 def check_model_file(name: str | None) -> None:
@@ -66,7 +87,7 @@ def model_file(name: str, folder: Path) -> str:
     """
     if name == "factory" or Path(name).is_file():
         return name
-    if not is_workspace(folder):
+    if not is_workspace(folder) and not is_workspace(folder / _INSIDE):
         raise NotFound(
             f"model {name} does not exist; pass a file that `janus train` wrote, `factory`, or the "
             f"id of a model in a workspace ({folder} is none; name it with --workspace)"
@@ -91,14 +112,17 @@ def is_workspace(folder: Path) -> bool:
 
 
 def existing(folder: Path) -> Workspace:
-    """Open a workspace that is there already.
+    """Open a workspace that is there already, or the one in the folder of a demo or a replay.
 
     Raises:
-        NotFound: The folder is no workspace.
+        NotFound: The folder is no workspace and holds none.
     """
-    if not is_workspace(folder):
-        raise NotFound(
-            f"{folder} is not a Janus workspace. Make one with `janus demo` or `janus replay`, or "
-            "name another with --workspace."
-        )
-    return Workspace.open(folder)
+    for place in (folder, folder / _INSIDE):
+        if is_workspace(place):
+            return Workspace.open(place)
+    there = [str(place) for place in _USUAL if is_workspace(place)]
+    others = f" ({', '.join(there)} is there)" if there else ""
+    raise NotFound(
+        f"{folder} is not a Janus workspace. Make one with `janus demo` or `janus replay`, or "
+        f"name another with --workspace{others}."
+    )

@@ -28,6 +28,8 @@ errors = Console(stderr=True)
 
 _SHORT_ID, _WHOLE_ID = 13, 14
 _LEAST_CUT = 12
+_NARROWEST = 10
+"""Of what is broken where there is no room: a date stays whole."""
 _IDS = frozenset({"id", "deck", "observation", "subject", "parent", "champion", "model"})
 """Columns of ids, of which a person needs only as much as tells them apart."""
 
@@ -121,8 +123,9 @@ def print_rows(
 ) -> None:
     """Print rows of equal keys as a table, or as a JSON list.
 
-    Ids, times, numbers and words stand on one line; only names and lists are broken. A table shows
-    the start of an id and the time to the minute; JSON has both whole.
+    Ids, times, numbers and words stand on one line; only names and lists are broken. Where the
+    terminal is too narrow for that, all is broken but the ids, which people copy. A table shows the
+    start of an id and the time to the minute; JSON has both whole.
 
     Args:
         title: The table's heading.
@@ -145,18 +148,45 @@ def print_rows(
     columns = {name: [row[name] for row in rows] for name in rows[0] if name not in json_only}
     cells = {name: _column(name, values) for name, values in columns.items()}
     widths = {name: _width(name, columns[name], cells[name]) for name in columns}
-    room = console.width - sum(w + 2 for name, w in widths.items() if name not in cut)
-    for name, values in columns.items():
-        if name in cut:
-            width = max(_LEAST_CUT, room // len(cut) - 2)
-            table.add_column(_header(name, values), no_wrap=True, max_width=width)
-        elif _may_break(values):
-            table.add_column(_header(name, values), overflow="fold", min_width=_LEAST_CUT)
-        else:
-            table.add_column(_header(name, values), width=widths[name])
+    _add_columns(table, columns, widths, cut)
     for row in zip(*cells.values(), strict=True):
         table.add_row(*row)
-    console.print(table)
+    console.print(table, crop=False)
+
+
+def _add_columns(
+    table: Table,
+    columns: Mapping[str, Sequence[Any]],
+    widths: Mapping[str, int],
+    cut: Collection[str],
+) -> None:
+    """Add the columns to a table, each as wide as there is room for."""
+    room = console.width - sum(w + 2 for name, w in widths.items() if name not in cut)
+    least = {
+        name: _LEAST_CUT if name in cut or (_may_break(v) and name not in _IDS) else widths[name]
+        for name, v in columns.items()
+    }
+    narrow = sum(least.values()) + 2 * len(least) - 2 > console.width
+    if narrow:
+        least = {
+            name: width if name in _IDS or name in cut else min(width, _NARROWEST)
+            for name, width in least.items()
+        }
+        # Where even that is too wide, the terminal breaks lines, and the ids are still whole.
+        table.width = max(console.width, sum(least.values()) + 2 * len(least) - 2)
+    for name, values in columns.items():
+        header = _header(name, values)
+        if name in _IDS:
+            table.add_column(header, no_wrap=True, min_width=widths[name])
+        elif name in cut:
+            width = max(_LEAST_CUT, room // len(cut) - 2)
+            table.add_column(header, no_wrap=True, max_width=width)
+        elif narrow:
+            table.add_column(header, overflow="fold", min_width=least[name])
+        elif _may_break(values):
+            table.add_column(header, overflow="fold", min_width=_LEAST_CUT)
+        else:
+            table.add_column(header, width=widths[name])
 
 
 def _header(name: str, values: Sequence[Any]) -> str:

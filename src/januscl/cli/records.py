@@ -4,15 +4,17 @@ from typing import Annotated
 
 import typer
 
+from januscl.cli.ended import ended_run
 from januscl.cli.options import (
     DEFAULT_WORKSPACE,
     JsonOption,
     LimitOption,
     WorkspaceOption,
+    chosen,
     existing,
 )
 from januscl.cli.output import print_facts, print_json, print_rows
-from januscl.core import EventKind, NotFound
+from januscl.core import EventKind, NotFound, Novelty, NoveltyState
 from januscl.store import Workspace
 
 
@@ -34,17 +36,35 @@ def status(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = Fa
             "slices": [part.name for part in catalogue.slices.list()],
             "open_releases": [r.id for r in catalogue.releases.list(open_only=True)],
             "rejects": len(catalogue.rejects.list()),
+            "ended": ended_run(opened),
         }
     if json:
         print_json(facts)
         return
+    run = facts.pop("ended")
+    if run is not None:
+        facts["run"] = f"`{run}` has ended: what is unfinished stays so"
     # Two may have one name, as long as nobody has told what they show.
-    print_facts({**facts, "novelties": [f"{n.name} {n.state}" for n in novelties]})
+    told = [f"{n.name} {_standing(n, run is not None)}" for n in novelties]
+    print_facts({**facts, "novelties": told})
+
+
+def _standing(novelty: Novelty, ended: bool) -> str:
+    """Return where a novelty stands; of one that a run left open, that it goes no further."""
+    over = novelty.state in (NoveltyState.CLOSED, NoveltyState.DISMISSED)
+    return str(novelty.state) if over or not ended else f"unfinished ({novelty.state})"
 
 
 def events(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
-    kind: Annotated[EventKind | None, typer.Option(help="Only events of this kind.")] = None,
+    kind: Annotated[
+        EventKind | None,
+        typer.Option(
+            parser=chosen(EventKind),
+            metavar="KIND",
+            help="Only events of this kind: fault, novelty or ambiguous.",
+        ),
+    ] = None,
     camera: Annotated[str | None, typer.Option(help="Only events of this camera.")] = None,
     limit: LimitOption = 50,
     json: JsonOption = False,
@@ -166,7 +186,11 @@ def rejects(
 
 def audit(
     subject: Annotated[
-        str | None, typer.Argument(help="Id of a thing, or the start of it; all when omitted.")
+        str | None,
+        typer.Argument(
+            metavar="SUBJECT",
+            help="Id of a thing, or the start of it, or a novelty's name; all when omitted.",
+        ),
     ] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     limit: LimitOption = 50,
@@ -175,10 +199,14 @@ def audit(
     """List the steps of the loop, newest first: who or what did which, to what, and why."""
     with existing(workspace) as opened:
         found = opened.catalogue.audit.list()
+        named = {n.id for n in opened.catalogue.novelties.list() if n.name == subject}
     if subject is not None:
-        found = [row for row in found if row.subject.startswith(subject)]
+        found = [row for row in found if row.subject in named or row.subject.startswith(subject)]
         if not found:
-            raise NotFound(f"no step was taken with anything whose id begins with {subject!r}")
+            raise NotFound(
+                f"no step was taken with anything whose id begins with {subject!r}, nor with a "
+                "novelty of that name"
+            )
     rows = [
         {
             "at": row.at,

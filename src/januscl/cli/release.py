@@ -41,7 +41,9 @@ def list_releases(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOpti
 
 @app.command()
 def show(
-    release: Annotated[str, typer.Argument(help="Id of the release, or the start of it.")],
+    release: Annotated[
+        str, typer.Argument(metavar="RELEASE", help="Id of the release, or the start of it.")
+    ],
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     json: JsonOption = False,
 ) -> None:
@@ -62,7 +64,9 @@ def show(
 
 @app.command()
 def stop(
-    release: Annotated[str, typer.Argument(help="Id of the release, or the start of it.")],
+    release: Annotated[
+        str, typer.Argument(metavar="RELEASE", help="Id of the release, or the start of it.")
+    ],
     reason: Annotated[str, typer.Option(help="Why, for the audit log.")] = "A person stopped it.",
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     json: JsonOption = False,

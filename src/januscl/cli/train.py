@@ -15,6 +15,7 @@ from januscl.cli.options import (
     ThreadsOption,
     check_model_file,
     check_out_file,
+    chosen,
 )
 from januscl.cli.output import console, print_json, progress_bars
 from januscl.cli.rejected import first_reasons, tell_rejects
@@ -35,7 +36,8 @@ class StrategyName(StrEnum):
 
 def train(  # noqa: PLR0913 - a command has as many options as it has
     data: Annotated[
-        Path | None, typer.Argument(help="A COCO file, or a folder that holds one.")
+        Path | None,
+        typer.Argument(metavar="DATA", help="A COCO file, or a folder that holds one."),
     ] = None,
     base: BaseOption = "factory",
     out: Annotated[Path, typer.Option(help="Where to write the model.")] = Path(
@@ -44,9 +46,16 @@ def train(  # noqa: PLR0913 - a command has as many options as it has
     history: Annotated[
         Path | None, typer.Option(help="A COCO set that must not be forgotten.")
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Training steps of eight pictures.")] = 200,
+    steps: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Training steps of eight pictures.")
+    ] = 200,
     strategy: Annotated[
-        StrategyName, typer.Option(help="Against forgetting.")
+        StrategyName,
+        typer.Option(
+            parser=chosen(StrategyName),
+            metavar="NAME",
+            help="Against forgetting: naive, replay or replay+interpolate.",
+        ),
     ] = StrategyName.REPLAY_INTERPOLATE,
     seed: SeedOption = 0,
     threads: ThreadsOption = 2,

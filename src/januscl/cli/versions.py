@@ -50,7 +50,9 @@ def list_models(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption
 
 @app.command()
 def export(
-    model: Annotated[str, typer.Argument(help="Id, or the start of it, or `champion`.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Id, or the start of it, or `champion`.")
+    ],
     out: Annotated[Path, typer.Option(help="The safetensors file to write.")],
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     force: ForceOption = False,
