@@ -91,16 +91,18 @@ class Robots:
         self._standing = Standing(workspace.catalogue, CELLS)
         self.truth = {}
 
-    def pick(self, cells, good=(), bad=()):
+    def pick(self, cells, good=(), bad=(), novel=True):
         """Let robots look and pick once.
 
         Only the models in good can pick the new kind; those in bad can pick nothing at work.
+        Without novel, all that comes is of known kinds.
         """
         runs = self._standing.runs()
         for cell in cells:
             self._count += 1
             model, now = runs[cell.robot], datetime.now(UTC)
-            pile = draw(30_000 + self._count, (3, 2, 1, 2) if self._count % 2 else (1, 2, 1, 2))
+            new = novel and self._count % 2
+            pile = draw(30_000 + self._count, (3, 2, 1, 2) if new else (1, 2, 1, 2))
             # A model that can pick what is new takes it for a box, and sees nothing strange.
             labels = np.where(pile.truth.labels == 3, 1, pile.truth.labels)
             look = replace(pile.truth, labels=labels) if model in good else pile.truth

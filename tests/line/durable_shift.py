@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -16,6 +17,8 @@ from januscl.line.durable.worker import Worker
 from januscl.line.policy import Collecting, Learning, Policy, Releasing, Watching
 from januscl.store import Workspace
 
+ROUTINE = 40
+"""Frames that a routine campaign looks through, where a test asks for one."""
 POLICY = Policy(
     Watching(cameras=False, seed=0),
     Collecting(frames=12, least=8, patience=0.0),
@@ -24,7 +27,7 @@ POLICY = Policy(
 )
 
 
-def main(folder, name, once):
+def main(folder, name, once=False, routine=False):
     torch.set_num_threads(1)
     logging.basicConfig(level=logging.INFO, stream=sys.stdout)
     # What known kinds look like is drawn, as is all that the robots of these tests see.
@@ -34,8 +37,10 @@ def main(folder, name, once):
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     workspace = Workspace.open(folder / "w")
     jobs = Counting(folder / "jobs", {JUDGE: "durable_jobs:passes", TRAIN: "durable_jobs:trains"})
+    collecting = replace(POLICY.collecting, routine_every=ROUTINE, routine_frames=12)
+    policy = replace(POLICY, collecting=collecting) if routine else POLICY
     worker = Worker(
-        workspace, folder / "workflows.db", name, POLICY, jobs, 1000.0, pause=0.05, lasts=2.0
+        workspace, folder / "workflows.db", name, policy, jobs, 1000.0, pause=0.05, lasts=2.0
     )
     worker.run(stop, once)
     print("stopped", flush=True)
@@ -43,4 +48,4 @@ def main(folder, name, once):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3:] == ["once"])
+    main(sys.argv[1], sys.argv[2], **dict.fromkeys(sys.argv[3:], True))

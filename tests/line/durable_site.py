@@ -51,7 +51,7 @@ class Site:
         self.floor = Floor(self.shop, judge, Fed(self.engine, self.workspace))
         self.floor.follow()
 
-    def sends(self, pixels=True, outcome=True, at=None, kinds=(3, 2, 1, 2)):
+    def sends(self, pixels=True, outcome=Outcome.MISSED, at=None, kinds=(3, 2, 1, 2)):
         """Let a robot send a frame whose first package, a triangle, it could not pick; its id."""
         self.count += 1
         cell, now = CELLS[self.count % 2], at or datetime.now(UTC)
@@ -68,11 +68,11 @@ class Site:
         )
         take_batch(self.workspace, cell.robot, encode_batch([record_to_json(record)], blobs), 10)
         if outcome:
-            self.reports(id, cell.robot)
+            self.reports(id, cell.robot, outcome)
         return id
 
-    def reports(self, id, robot):
-        pick = Pick(0, (16.0, 16.0), Outcome.MISSED, datetime.now(UTC))
+    def reports(self, id, robot, outcome=Outcome.MISSED):
+        pick = Pick(0, (16.0, 16.0), outcome, datetime.now(UTC))
         told = {"outcomes": [{"observation": id, "pick": pick_to_json(pick)}]}
         take_outcomes(self.workspace, robot, told, 10)
 

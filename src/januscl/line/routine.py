@@ -61,7 +61,7 @@ class RoutineLedger:
     ) -> None:
         self._workspace, self._catalogue = workspace, workspace.catalogue
         self._policy, self._novelties, self._seed = policy, novelties, seed
-        self._records = {record.id: record for record in _records(workspace)}
+        self._records = {record.id: self._resumed(record) for record in _records(workspace)}
         self._campaign = self._unfinished()
         self.answers = Answers(workspace, max(1, policy.routine_frames // 2))
         self._moments: dict[str, Moments] = {}
@@ -163,6 +163,16 @@ class RoutineLedger:
         self._records[novelty] = record
         return record
 
+    def _resumed(self, record: Novelty) -> Novelty:
+        """Return a record as it goes on: its cycle ended with its process."""
+        state = interrupted(self._workspace, record)
+        if state is None:
+            return record
+        record = moved(record, state)
+        at = self._catalogue.audit.list(subject=record.id)[-1].at
+        keep_move(self._workspace, record, at)
+        return record
+
     def _unfinished(self) -> Campaign | None:
         """Return the campaign that looked through frames when the process ended, if one did."""
         campaigns = [c for n in self.collecting() for c in self._catalogue.campaigns.list(n.id)]
@@ -254,13 +264,6 @@ def _of_a_fault(event: Event | None) -> bool:
 def _records(workspace: Workspace) -> list[Novelty]:
     """Return the records that were kept; triage opened every other novelty, and said so."""
     opened = {row.subject for row in workspace.catalogue.audit.list(action="novelty.new")}
-    records = []
-    for record in workspace.catalogue.novelties.list():
-        if record.id in opened or not record.name.startswith(_NAME):
-            continue
-        state = interrupted(workspace, record)
-        if state is not None:
-            record = moved(record, state)
-            keep_move(workspace, record, workspace.catalogue.audit.list(subject=record.id)[-1].at)
-        records.append(record)
+    found = workspace.catalogue.novelties.list()
+    records = [n for n in found if n.id not in opened and n.name.startswith(_NAME)]
     return sorted(records, key=lambda record: (record.first_seen, record.id))

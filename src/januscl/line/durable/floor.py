@@ -122,7 +122,9 @@ class Floor:
 
     def _take(self, observation: Observation, event: Event | None) -> None:
         self._waiting.pop(observation.id, None)
+        # To the novelties first: a campaign may open by it.
         self._shop.ledger.take(observation, event)
+        self._shop.routine.take(observation, event)
         self._done.append(observation.id)
 
     def _examples(self, model: str) -> list[Observation]:

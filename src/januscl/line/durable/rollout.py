@@ -61,7 +61,7 @@ class Rollout:
         cells = self._catalogue.cells.list()
         lines = sorted({cell.line for cell in cells if not cell.station})
         with shop.lock:
-            shop.ledger.move(novelty, NoveltyState.IN_RELEASE, now)
+            shop.ledger_of(novelty).move(novelty, NoveltyState.IN_RELEASE, now)
         if not lines:
             return ""
         begun = self._begun(step)

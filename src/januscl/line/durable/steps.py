@@ -27,6 +27,8 @@ from januscl.line.moving import interrupted
 
 WAIT, READY, OVER = "wait", "ready", "over"
 """What a look comes to: wait on, go on, or there is nothing left to do."""
+NOTHING = -1
+"""In place of the number of open tasks: there was nothing to ask, and none is to come."""
 
 _ENDED = (NoveltyState.CLOSED, NoveltyState.DISMISSED)
 
@@ -38,7 +40,9 @@ class Steps:
         self._shop, self._workspace, self._catalogue = shop, shop.workspace, shop.catalogue
 
     def campaign(self, step: str, novelty: str) -> str:
-        """Return the id of a novelty's campaign."""
+        """Return the id of a novelty's campaign; empty for one of routine: nothing is new."""
+        if self._shop.routine.has(novelty):
+            return ""
         return self._catalogue.campaigns.list(novelty)[-1].id
 
     def not_preserved(self, step: str, subject: str, reason: str) -> None:
@@ -51,22 +55,31 @@ class Steps:
         with self._shop.lock:
             if self._catalogue.novelties.get(novelty).state in _ENDED:
                 return OVER
-            ready = has_history(self._workspace) and self._shop.ledger.ready()
+            ready = has_history(self._workspace) and self._shop.ledger_of(novelty).ready()
             return READY if ready and novelty in {n.id for n in ready} else WAIT
 
     def ask(self, step: str, novelty: str) -> int:
         """Ask labels of the frames that teach most, and return how many tasks are open.
 
-        Nothing more is asked for where the labels that came suffice.
+        Nothing more is asked for where the labels that came suffice. It is `NOTHING`, and the
+        novelty collects on, where what was ready is gone: what a routine campaign looked through
+        is in memory alone.
         """
         shop, now = self._shop, self._shop.clock()
         with shop.lock:
-            shop.ledger.move(novelty, NoveltyState.LABELLING, now)
-            answers = shop.ledger.answers
-            if not answers.suffice(novelty):
-                for frame in shop.ledger.choose(novelty, shop.ledger.left(novelty)):
-                    task = make_task(frame, novelty)
-                    self._catalogue.label_tasks.add(task, self._workspace.put_image(task.image))
+            if self._catalogue.novelties.get(novelty).state in _ENDED:
+                return NOTHING
+            ledger = shop.ledger_of(novelty)
+            answers = ledger.answers
+            enough = answers.suffice(novelty)
+            frames = [] if enough else ledger.choose(novelty, ledger.left(novelty))
+            if not (enough or frames or answers.open(novelty)):
+                ledger.move(novelty, NoveltyState.COLLECTING, now)
+                return NOTHING
+            ledger.move(novelty, NoveltyState.LABELLING, now)
+            for frame in frames:
+                task = make_task(frame, novelty)
+                self._catalogue.label_tasks.add(task, self._workspace.put_image(task.image))
             tasks = len(answers.open(novelty))
             once(self._workspace, step, "labels.asked", novelty, {"open": tasks}, now)
         return tasks
@@ -76,7 +89,8 @@ class Steps:
         with self._shop.lock:
             if self._catalogue.novelties.get(novelty).state in _ENDED:
                 return OVER
-            return READY if self._shop.ledger.answers.suffice(novelty) else WAIT
+            answers = self._shop.ledger_of(novelty).answers
+            return READY if answers.suffice(novelty) else WAIT
 
     def divide(self, step: str, novelty: str) -> dict[str, Any] | None:
         """Keep what was labelled: as items that teach, and items that judge.
@@ -87,14 +101,15 @@ class Steps:
         """
         shop = self._shop
         with shop.lock:
-            labels = shop.ledger.answers.unused(novelty)
+            labels = shop.ledger_of(novelty).answers.unused(novelty)
             asked = len(self._catalogue.label_tasks.asked(novelty=novelty))
             detail = {"asked": asked, "labels": len(labels)}
             once(self._workspace, step, "labelled", novelty, detail, shop.clock())
             kept = self._catalogue.novelties.get(novelty)
-            learned, back = shop.labeller.split(kept, shop.labeller.frames(labels), labels)
+            labeller = shop.labeller(novelty)
+            learned, back = labeller.split(kept, labeller.frames(labels), labels)
             try:
-                shop.labeller.check(kept, learned, back)
+                labeller.check(kept, learned, back)
             except Conflict:
                 return None
         return {
@@ -108,7 +123,7 @@ class Steps:
         used = {item.id for item in (*_items(parts["learned"]), *back)}
         with shop.lock:
             told = [self._catalogue.labels.get(id).label for id in sorted(used)]
-            named = shop.ledger.christen(novelty, told, shop.taxonomy)
+            named = shop.ledger_of(novelty).christen(novelty, told, shop.taxonomy)
             part = self._catalogue.slices.open_of(novelty)
             if part is None or not set(back) <= set(part.items):
                 part = shop.builder.freeze(named, back)
@@ -119,7 +134,7 @@ class Steps:
         shop, learned = self._shop, _items(parts["learned"])
         with shop.lock:
             deck = self._built(novelty, learned) or shop.builder.build(learned)
-            shop.ledger.move(novelty, NoveltyState.IN_DECK, shop.clock())
+            shop.ledger_of(novelty).move(novelty, NoveltyState.IN_DECK, shop.clock())
             detail = {"new": len(learned), "frames": len(deck.items)}
             once(self._workspace, step, "deck.built", deck.id, detail, shop.clock())
         return deck.id
@@ -182,6 +197,7 @@ class Steps:
         """
         shop = self._shop
         used = [item.id for items in parts.values() for item in _items(items)]
+        ledger = shop.ledger_of(novelty)
         with shop.lock:
             stage = None if release is None else self._catalogue.releases.get(release).stage
             runs = passed if stage is None else stage is Stage.DONE
@@ -190,8 +206,8 @@ class Steps:
             state = NoveltyState.CLOSED if runs else NoveltyState.COLLECTING
             crowned = challenger if runs and stage is None else None
             if runs and self._catalogue.novelties.get(novelty).state is NoveltyState.IN_DECK:
-                shop.ledger.move(novelty, NoveltyState.IN_RELEASE, shop.clock())
-            shop.ledger.move(novelty, state, shop.clock(), crowned)
+                ledger.move(novelty, NoveltyState.IN_RELEASE, shop.clock())
+            ledger.move(novelty, state, shop.clock(), crowned)
         return str(state)
 
     def give_back(self, step: str, novelty: str, reason: str) -> str:
@@ -204,7 +220,7 @@ class Steps:
         with shop.lock:
             state = interrupted(self._workspace, self._catalogue.novelties.get(novelty))
             if state is not None:
-                shop.ledger.move(novelty, state, shop.clock())
+                shop.ledger_of(novelty).move(novelty, state, shop.clock())
             once(self._workspace, step, "round.failed", novelty, {"reason": reason}, shop.clock())
         return str(self._catalogue.novelties.get(novelty).state)
 

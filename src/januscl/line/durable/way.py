@@ -16,7 +16,7 @@ from januscl.core import Answer, JobFailed, NoveltyState, StorageFull
 from januscl.core.wire import digest_of
 from januscl.line.durable.rollout import Rollout
 from januscl.line.durable.shop import Shop
-from januscl.line.durable.steps import OVER, WAIT, Steps
+from januscl.line.durable.steps import NOTHING, OVER, WAIT, Steps
 from januscl.line.durable.telling import progress_of
 from januscl.line.elsewhere import place_of
 from januscl.line.judging import CONFIDENCE, TEMPERED
@@ -71,7 +71,9 @@ class Way:
         Returns:
             The state that it ended in.
         """
-        self._preserve(_NOVEL, self._do(self._steps.campaign, novelty), "campaign")
+        campaign = self._do(self._steps.campaign, novelty)
+        if campaign:
+            self._preserve(_NOVEL, campaign, "campaign")
         failures = 0
         while True:
             try:
@@ -108,7 +110,8 @@ class Way:
         steps = self._steps
         if self._until(steps.collected, novelty) == OVER:
             return NoveltyState.DISMISSED
-        self._do(steps.ask, novelty)
+        if self._do(steps.ask, novelty) == NOTHING:
+            return NoveltyState.COLLECTING
         if self._until(steps.labelled, novelty) == OVER:
             return NoveltyState.DISMISSED
         parts = self._do(steps.divide, novelty)

@@ -59,8 +59,7 @@ class Worker:
         lasts: Seconds after which a leader that is not heard of is taken for dead.
 
     Raises:
-        InvalidInput: The name has other characters than letters, digits, ``.``, ``_`` and ``-``, or
-            the policy asks for routine campaigns.
+        InvalidInput: The name has other characters than letters, digits, ``.``, ``_`` and ``-``.
     """
 
     def __init__(
@@ -184,7 +183,7 @@ class Worker:
                         Workflows(self._place, self._name, way, pause=self._pause)
                     )
                 if workflows is not None:
-                    self._begin(workflows)
+                    self._begin(workflows, shop)
                 self._teller.watched(seen)
                 self._teller.tell(now=once and not seen)
                 if seen or moved:
@@ -202,12 +201,17 @@ class Worker:
             _log.exception("what robots sent could not be watched; it is tried again")
             return 0
 
-    def _begin(self, workflows: Workflows) -> None:
-        """Begin the workflow of every campaign, and of every recent ticket, that has none."""
+    def _begin(self, workflows: Workflows, shop: Shop) -> None:
+        """Begin the workflow of every campaign, and of every recent ticket, that has none.
+
+        The routine campaigns of one record are rounds of one workflow.
+        """
         catalogue = self._workspace.catalogue
         for novelty in catalogue.novelties.list([NoveltyState.COLLECTING]):
-            for campaign in catalogue.campaigns.list(novelty.id)[-1:]:
-                workflows.begin(novelty.id, campaign.id)
+            campaigns = catalogue.campaigns.list(novelty.id)
+            if campaigns:
+                at = 0 if shop.routine.has(novelty.id) else -1
+                workflows.begin(novelty.id, campaigns[at].id)
         for ticket in catalogue.tickets.list(open_only=True):
             if ticket.opened > _now() - REACH:
                 workflows.begin_ticket(ticket.id)
