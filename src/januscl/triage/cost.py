@@ -30,7 +30,16 @@ def expected_cost(novel: Attempts, ordinary: Attempts, picks_a_day: float, seed:
     """Return the picks that a novelty loses a day beyond what ordinary packages lose.
 
     Share of attempts that meet it x (its failure rate - the ordinary one, if higher) x picks a
-    day, each share and rate under its Beta posterior with Jeffreys' prior.
+    day, each share and rate under its Beta posterior with Jeffreys' prior, independent of the
+    others (Brown, Cai and DasGupta, "Interval Estimation for a Binomial Proportion", Statistical
+    Science 16(2), 2001, on why this prior).
+
+    `Cost.expected` is the posterior's mean, by which novelties are ranked. `Cost.low` to
+    `Cost.high` is its equal-tailed 90% interval: of the average loss a day, at the rates of the
+    time in which the attempts were made. It covers the true average in 90% of cases when attempts
+    are independent of each other. It is no forecast of the picks that will be lost tomorrow, which
+    scatter around that average, and it knows of no change in time; see `januscl.triage.ranking` for
+    that. Attempts on one pile resemble each other, so where few piles were met it is too narrow.
 
     Args:
         novel: Attempts on the novelty.
