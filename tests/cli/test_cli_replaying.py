@@ -4,9 +4,10 @@ from dataclasses import dataclass
 import pytest
 from cli_scenes import KINDS, draw
 
+from januscl.cli.ended import ended_run
 from januscl.cli.photographs import Photographs
 from januscl.cli.replay_account import account_of
-from januscl.cli.replaying import Budget, Replay
+from januscl.cli.replaying import LEAST_HISTORY_STEPS, Budget, Replay
 from januscl.train import CompactModel
 
 pytestmark = pytest.mark.slow
@@ -19,7 +20,7 @@ class FewSteps(Budget):
     after: int = 40
 
     def steps(self, share, least, most):
-        if least == 60:
+        if least == LEAST_HISTORY_STEPS:
             return 40
         return min(self.after, most)
 
@@ -63,4 +64,8 @@ def test_no_label_is_asked_for_that_there_is_no_time_to_learn_from(tmp_path):
     assert replay.cycles == []
     assert replay.workspace.catalogue.label_tasks.list() == []
     assert replay.line.champion == replay.commissioned.id
+    assert (replay.watched, replay.no_time) == (30, {"routine-1"})
+    lines = account_of(replay, 1.0).lines
+    assert "Not learned for want of time: routine-1. Give more with --budget." in lines
+    assert ended_run(replay.workspace) == "janus replay"
     replay.workspace.close()

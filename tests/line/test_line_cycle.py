@@ -41,9 +41,23 @@ def good(tmp_path_factory, untrained):
     shift = Shift(tmp_path_factory.mktemp("good") / "w", untrained, frames=15, learning=learning)
     shift.triangles_arrive(18)
     (novelty,) = shift.line.ready()
-    shift.outcome = shift.line.learn(novelty)
+    shift.told = []
+    shift.outcome = shift.line.learn(novelty, progress=shift.told.append)
     yield shift
     shift.close()
+
+
+def test_a_cycle_tells_how_far_it_has_come(good):
+    first, *rest = good.told
+    assert first == "asking for 15 labels of novelty-1; 0 came before"
+    steps = [text for text in rest if text.startswith("training: step ")]
+    assert 5 <= len(steps) <= 14
+    assert steps[-1].startswith("training: step 14 of 14, loss ")
+    after = rest[rest.index(steps[-1]) + 1 :]
+    assert (after[0], after[-1]) == (
+        "comparing the model with the champion",
+        f"the gate says {good.outcome.verdict.answer}",
+    )
 
 
 def test_a_cycle_asks_for_its_quota_and_keeps_every_label(good):

@@ -14,6 +14,7 @@ from januscl.cli.options import (
     ThreadsOption,
     check_model_file,
     check_report,
+    chosen,
 )
 from januscl.cli.output import progress_bars
 
@@ -27,7 +28,9 @@ class Order(StrEnum):
 
 
 def replay(  # noqa: PLR0913 - a command has as many options as it has
-    data: Annotated[Path, typer.Argument(help="A COCO file, or a folder that holds one.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="A COCO file, or a folder that holds one.")
+    ],
     base: BaseOption = "factory",
     labels: Annotated[
         Path | None, typer.Option(help="The COCO file, where DATA is a folder of pictures alone.")
@@ -36,12 +39,24 @@ def replay(  # noqa: PLR0913 - a command has as many options as it has
         Path, typer.Option(help="Folder for the workspace and report.html; an old one is replaced.")
     ] = Path("janus-replay"),
     order: Annotated[
-        Order, typer.Option(help="`kind`: class by class; `auto` chooses it where it can.")
+        Order,
+        typer.Option(
+            parser=chosen(Order),
+            metavar="ORDER",
+            help="`file`; `kind`: class by class; or `auto`, which chooses that where it can.",
+        ),
     ] = Order.AUTO,
-    budget: Annotated[float, typer.Option(min=1, help="Minutes for all of it.")] = 15.0,
+    budget: Annotated[
+        float, typer.Option(min=1, metavar="MINUTES", help="For all of it; it ends in time.")
+    ] = 15.0,
     input_px: Annotated[
         int | None,
-        typer.Option(min=64, max=1024, help="Side that pictures are fitted into; 16 divides it."),
+        typer.Option(
+            min=64,
+            max=1024,
+            metavar="N",
+            help="Side in px that pictures are fitted into, a multiple of 16; chosen if omitted.",
+        ),
     ] = None,
     seed: SeedOption = 0,
     threads: ThreadsOption = 2,

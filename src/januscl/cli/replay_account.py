@@ -32,6 +32,7 @@ def _facts(replay: Replay, seconds: float) -> dict[str, Any]:
         "photographs": {
             "history": len(photographs.history),
             "stream": len(photographs.stream),
+            "watched": replay.watched,
             "held_back": len(photographs.held_back),
             "rejected": [f"{reject.thing}: {reject.reason}" for reject in photographs.rejects],
             "copies": len(photographs.copies),
@@ -58,6 +59,8 @@ def _facts(replay: Replay, seconds: float) -> dict[str, Any]:
             }
             for cycle in replay.cycles
         ],
+        "budget_minutes": replay.budget.seconds / 60,
+        "no_time": sorted(replay.no_time),
         "retention": telling.retention(replay.workspace, judge, dict(_models(replay))),
     }
 
@@ -96,8 +99,22 @@ def _lines(facts: dict[str, Any]) -> tuple[str, ...]:
     lines.append(f"Gain over the base: {_interval(facts['gain'])}.")
     lines.append(f"Gain over the model after history: {_interval(facts['gain_over_history'])}.")
     lines += kept_lines(facts["retention"])
+    lines += stopped_lines(facts)
     lines.append(f"Took {facts['seconds']:.0f} s.")
     return tuple(lines)
+
+
+def stopped_lines(facts: dict[str, Any]) -> list[str]:
+    """Say what there was no time for; nothing where there was time for all."""
+    parts, minutes = facts["photographs"], facts["budget_minutes"]
+    used = f"the budget of {minutes:g} minute{'' if minutes == 1 else 's'} was used"
+    told = []
+    if parts["watched"] < parts["stream"]:
+        told = [f"Stopped after {parts['watched']} of {parts['stream']} photographs: {used}."]
+    if facts["no_time"]:
+        names = ", ".join(facts["no_time"])
+        told.append(f"Not learned for want of time: {names}. Give more with --budget.")
+    return told
 
 
 def _interval(gain: dict[str, float]) -> str:
@@ -127,7 +144,7 @@ def _story(replay: Replay, facts: dict[str, Any], lines: Sequence[str]) -> Story
     by_doubt = sum(cycle["labels"] for cycle in routine)
     return Story(
         title=f"{facts['set']}, replayed",
-        subtitle=f"{facts['photographs']['stream']} photographs streamed"
+        subtitle=f"{facts['photographs']['watched']} photographs streamed"
         + (", class by class" if facts["class_by_class"] else ""),
         facts=(
             Fact(
@@ -145,7 +162,7 @@ def _story(replay: Replay, facts: dict[str, Any], lines: Sequence[str]) -> Story
             Fact(
                 "Labels asked for",
                 str(facts["labels"]),
-                f"of {facts['photographs']['stream']} photographs"
+                f"of {facts['photographs']['watched']} photographs"
                 + (f"; {by_doubt} in routine campaigns" if routine else ""),
             ),
             Fact("Novelties", str(len(facts["cycles"]) - len(routine)), "found and labelled"),

@@ -1,6 +1,7 @@
 """The replay's course: history, then one photograph after another, learning what is new."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from januscl.annotate import TruthAnnotator, group_of
+from januscl.cli.ended import tell_end
 from januscl.cli.folders import mark_folder
 from januscl.cli.photographs import Photographs, Show
 from januscl.core import (
@@ -37,6 +39,9 @@ SMALL_OBJECT_PX = 22.0
 SIZES = (192, 256, 320, 384)
 WARM_UP = 12
 LEAST_STEPS, MOST_STEPS = 40, 160
+LEAST_HISTORY_STEPS, MOST_HISTORY_STEPS = 20, 400
+REPORT_SECONDS = 6.0
+"""Of the account and its page, beside what models see in what was held back."""
 
 
 @dataclass
@@ -48,6 +53,7 @@ class Budget:
         seconds: For all.
         threads: torch's threads.
         step: Seconds of a step, measured as training goes on.
+        beside: Seconds that a training takes beside its steps: to start, and to be judged.
         look: Seconds that the account takes to look at what was held back, for each model.
         models: How many models it has yet to look at.
     """
@@ -56,16 +62,19 @@ class Budget:
     seconds: float
     threads: int
     step: float = STEP_SECONDS
+    beside: float = 0.0
     look: float = 0.0
     models: int = 1
 
     def left(self) -> float:
         """Return the seconds left, without those that the account will take."""
-        return self.seconds - (time.monotonic() - self.began) - self.look * self.models
+        account = REPORT_SECONDS + self.look * self.models
+        return self.seconds - (time.monotonic() - self.began) - account
 
     def steps(self, share: float, least: int, most: int) -> int:
         """Return the steps that fit into a share of what is left."""
-        return int(np.clip(share * max(self.left(), 0) / self.step, least, most))
+        fit = share * max(self.left() - self.beside, 0) / self.step
+        return int(np.clip(fit, least, most))
 
 
 class Replay:
@@ -85,6 +94,8 @@ class Replay:
         start: The base model, able to name the set's kinds, before it saw any of them.
         cycles: What each cycle came to.
         held_back: The slice that judges the result, which no gate sees.
+        watched: Photographs of the stream that went by; fewer than all where time ran out.
+        no_time: Names of what was ready to be learned when too little time was left for it.
     """
 
     def __init__(
@@ -124,6 +135,7 @@ class Replay:
             ),
         )
         self.cycles: list[CycleReport] = []
+        self.watched, self.no_time = 0, set[str]()
         self.start = self.line.adopt(
             CompactModel(base.network, base.taxonomy, base.rows, self.input_px), {"name": "base"}
         )
@@ -140,8 +152,11 @@ class Replay:
         self._commission()
         stream, ledger, routine = self.photographs.stream, self.line.ledger, self.line.routine
         for number, frame in enumerate(stream):
+            if self.budget.left() <= 0:
+                break
             self._show(number, len(stream), "watching")
             self._arrive(frame)
+            self.watched = number + 1
             self._learn_ready(number)
         for novelty in ledger.collecting():
             if min(ledger.waiting(novelty.id), ledger.left(novelty.id)) >= WARM_UP:
@@ -149,6 +164,7 @@ class Replay:
         if routine.waiting() >= WARM_UP // 2:
             for record in routine.collecting():
                 self._learn(record, len(stream))
+        tell_end(self.workspace, "janus replay", self.now)
 
     def _quota(self) -> int:
         """Return the labels that a novelty may cost here: a fair part of a short stream."""
@@ -181,12 +197,15 @@ class Replay:
         )
         catalogue.decks.put(deck)
         self.budget.step = STEP_SECONDS * (self.input_px / 192) ** 2
-        steps = self.budget.steps(0.4, 60, 400)
-        self._show(0, len(self.photographs.stream), f"learning history, {steps} steps")
+        steps = self.budget.steps(0.4, LEAST_HISTORY_STEPS, MOST_HISTORY_STEPS)
+        telling = self._telling(0, "history")
+        telling(f"{steps} steps")
         began = time.monotonic()
-        self.commissioned = self.line.cycle.train(deck, "naive", steps)
-        self.budget.step = (time.monotonic() - began) / steps
+        self.commissioned = self.line.cycle.train(deck, "naive", steps, telling)
         self.line.cycle.judge(self.commissioned, self.start.id, "history")
+        took = time.monotonic() - began
+        trained = float(self.commissioned.card["seconds"])
+        self.budget.step, self.budget.beside = trained / steps, took - trained
         catalogue.aliases.set("champion", self.commissioned.id)
         self.line.know(self.commissioned.id)
         began = time.monotonic()
@@ -214,10 +233,11 @@ class Replay:
         total = len(self.photographs.stream)
         steps = self._steps(novelty, total - number)
         if not steps:
+            self.no_time.add(novelty.name)
             return False
-        self._show(number, total, f"learning {novelty.name}, {steps} steps")
         try:
-            self.cycles.append(self.line.learn(novelty, steps))
+            telling = self._telling(number, novelty.name)
+            self.cycles.append(self.line.learn(novelty, steps, telling))
         except Conflict as conflict:
             self.workspace.catalogue.rejects.add(novelty.name, str(conflict))
             return False
@@ -225,19 +245,24 @@ class Replay:
         return True
 
     def _steps(self, novelty: Novelty, coming: int) -> int:
-        """Return the steps of a cycle's training; 0 where a routine one finds no time left.
+        """Return the steps of a cycle's training; 0 where too little time is left for one.
 
         Args:
             novelty: Or the record of a routine campaign.
             coming: Photographs still to come, whose cycles want time as well.
         """
+        if self.budget.steps(0.8, 0, LEAST_STEPS) < LEAST_STEPS:
+            return 0
         if not self.line.routine.has(novelty.id):
             ahead = max(1.0, coming / max(1, self._quota() * 2))
             return self.budget.steps(0.8 / (ahead + 0.5), LEAST_STEPS, MOST_STEPS)
-        if self.budget.steps(0.8, 0, LEAST_STEPS) < LEAST_STEPS:
-            return 0
         share = 0.8 / (1 + round(coming / self._window()))
         return self.budget.steps(share, LEAST_STEPS, MOST_STEPS)
+
+    def _telling(self, number: int, what: str) -> Callable[[str], None]:
+        """Return what shows how far the learning of something has come."""
+        total = len(self.photographs.stream)
+        return lambda text: self._show(number, total, f"learning {what}: {text}")
 
     def _label(self, observation: str) -> Instances | None:
         frame = self._truth.get(observation)

@@ -79,9 +79,10 @@ def _annotations(
     if not isinstance(listed, list) or len(listed) > MOST_INSTANCES:
         raise InvalidInput(
             "body",
-            f'{{"instances": [...]}} with at most {MOST_INSTANCES}',
+            f'{{"instances": [{{"category_id": id, "segmentation": polygons}}, ...]}}, '
+            f"{MOST_INSTANCES} at most",
             repr(value)[:80],
-            "List category_id and segmentation of each.",
+            "List every package in the frame; an empty list says that there is none.",
         )
     masks, kinds = list[Rle](), list[int]()
     for index, entry in enumerate(listed):
@@ -104,8 +105,9 @@ def _kind(entry: Any, taxonomy: Taxonomy, thing: str) -> int:
         id = taxonomy.named(name).id
     if type(id) is not int or (name is not None and not isinstance(name, str)):
         raise InvalidInput(
-            thing, "a whole category_id, or a category's name", repr(entry)[:80], "Name the kind."
-        )
+            thing, "a whole category_id, or the kind's name as category", repr(entry)[:80],
+            "`GET /api/v1/kinds` lists ids and names; `id` alone is no kind.",
+        )  # fmt: skip
     taxonomy.check_labels([id], thing)
     if name is not None and taxonomy.kind(id).name != name:
         raise InvalidInput(

@@ -30,6 +30,7 @@ from januscl.line.labelling import Labeller
 from januscl.line.ledger import Ledger
 from januscl.line.moving import interrupted
 from januscl.line.policy import Policy
+from januscl.line.progress import Progress, of_training, silent
 from januscl.store import Workspace
 from januscl.train.settings import Settings
 
@@ -73,6 +74,13 @@ class CycleReport:
     verdict: Verdict
     release: Release | None
 
+    def __repr__(self) -> str:
+        way = "not released" if self.release is None else f"release {self.release.stage}"
+        return (
+            f"CycleReport({self.novelty.name}, {self.novelty.state}: {self.labels} labels, gate "
+            f"{self.verdict.answer} for {self.challenger.id} against {self.champion}, {way})"
+        )
+
 
 def _learned(verdict: Verdict, target: str) -> bool:
     """Say whether the challenger is better on what it was trained for, beyond chance."""
@@ -115,12 +123,15 @@ class Cycle:
         self.labeller = Labeller(workspace, ledger, annotator, taxonomy, world.clock)
         self.builder = Builder(workspace, taxonomy, policy.learning, world.clock)
 
-    def run(self, novelty: Novelty, steps: int | None = None) -> CycleReport:
+    def run(
+        self, novelty: Novelty, steps: int | None = None, progress: Progress = silent
+    ) -> CycleReport:
         """Label, build, train, judge, release; then close the novelty, or keep it open.
 
         Args:
             novelty: What is to be learned.
             steps: Of the training; the policy's when omitted.
+            progress: Called with a line of text when something begins or gets on.
 
         Raises:
             Conflict: The novelty collects no more, as after a merge; no frame of it was labelled,
@@ -128,7 +139,7 @@ class Cycle:
             JobFailed: The training ended in an error.
         """
         try:
-            return self._run(novelty, steps)
+            return self._run(novelty, steps, progress)
         except BaseException:
             # Whatever went wrong, the novelty goes on collecting, and its labels are not lost.
             kept = self._catalogue.novelties.get(novelty.id)
@@ -137,8 +148,9 @@ class Cycle:
                 self._ledger.move(novelty.id, state, self._world.clock())
             raise
 
-    def _run(self, novelty: Novelty, steps: int | None) -> CycleReport:
+    def _run(self, novelty: Novelty, steps: int | None, progress: Progress) -> CycleReport:
         frames, came = self.labeller.gather(novelty)
+        progress(f"asking for {len(frames)} labels of {novelty.name}; {len(came)} came before")
         labels = self.labeller.label(novelty, frames, came)
         frames = [*self.labeller.frames(came), *frames]
         learned, kept_back = self.labeller.split(novelty, frames, labels)
@@ -148,15 +160,18 @@ class Cycle:
         novelty = self._ledger.christen(novelty.id, told, self._taxonomy)
         part = self.builder.freeze(novelty, kept_back)
         deck = self.build(novelty, learned)
-        challenger = self.train(deck, steps=steps)
+        challenger = self.train(deck, steps=steps, progress=progress)
+        progress("comparing the model with the champion")
         champion = self._catalogue.aliases.get("champion")
         verdict = self.judge(challenger, champion, part.name)
         trained = challenger
         for share in TEMPERED:
             if verdict.answer is Answer.PASS or not _learned(verdict, part.name):
                 break
+            progress(f"trying {share:.0%} of what was learned, for less is forgotten so")
             challenger = self.temper(trained, champion, share)
             verdict = self.judge(challenger, champion, part.name)
+        progress(f"the gate says {verdict.answer}")
         release = self.release(challenger, champion, novelty, verdict)
         closed = self.conclude(novelty, challenger, verdict, release, used)
         return CycleReport(
@@ -171,7 +186,11 @@ class Cycle:
         return deck
 
     def train(
-        self, deck: Deck, strategy: str | None = None, steps: int | None = None
+        self,
+        deck: Deck,
+        strategy: str | None = None,
+        steps: int | None = None,
+        progress: Progress = silent,
     ) -> ModelVersion:
         """Train a challenger on the deck elsewhere, while the fleet goes on working."""
         policy = self._policy.learning
@@ -193,7 +212,7 @@ class Cycle:
             key=f"train-{deck.id[:16]}-{digest_of(arguments)[:16]}",
         )
         self._world.meanwhile()
-        result: Mapping[str, str] = self._executor.wait(job)
+        result: Mapping[str, str] = self._executor.wait(job, progress=of_training(progress))
         # Not among the job's arguments: asked for again after a crash, it is the same job.
         version = replace(self._catalogue.models.get(result["model"]), made=self._world.clock())
         self._catalogue.models.put(version)

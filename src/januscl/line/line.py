@@ -38,6 +38,7 @@ from januscl.line.memory import has_history, known_to
 from januscl.line.novelties import NoveltyLedger
 from januscl.line.observer import Observer
 from januscl.line.policy import Policy
+from januscl.line.progress import Progress, silent
 from januscl.line.remembering import remember
 from januscl.line.routine import RoutineLedger
 from januscl.line.shelf import Shelf
@@ -253,8 +254,8 @@ class Line:
 
         Raises:
             NotFound: The robot is not in the fleet.
-            InvalidInput: The camera is not the robot's, a label is no kind of the model, or the
-                masks have another size than the frame.
+            InvalidInput: The camera is not the robot's, a label is no kind of the model, the masks
+                have another size than the frame, or the embeddings another length than the fleet's.
             Conflict: The id belongs to another frame.
         """
         cell = self._known_cell(frame.robot)
@@ -313,16 +314,20 @@ class Line:
         """
         return self.cycle.labeller.answer(labels)
 
-    def learn(self, novelty: Novelty, steps: int | None = None) -> CycleReport:
+    def learn(
+        self, novelty: Novelty, steps: int | None = None, progress: Progress = silent
+    ) -> CycleReport:
         """Take a novelty, or a routine campaign, through labels, training, gate and release.
 
         Args:
             novelty: The first that is ready; see `Cycle.run`, for the errors as well.
             steps: Of the training; the policy's when omitted.
+            progress: Called with a line of text about twenty times; it takes a minute or more, and
+                ``print`` tells how far it has come.
         """
         before = self.champion
         cycle = self._routine_cycle if self.routine.has(novelty.id) else self.cycle
-        outcome = cycle.run(novelty, steps)
+        outcome = cycle.run(novelty, steps, progress)
         if self.champion != before:
             self.know(self.champion)
             if self.observer.watches(self.champion):
