@@ -7,12 +7,12 @@ from durable_scenes import prepare
 from durable_site import Site
 from line_scenes import BASE, TRIANGLE, known
 
-from januscl.core import InvalidInput
+from januscl.core import InvalidInput, ModelVersion
 from januscl.core.wire import rle_to_json
 from januscl.line.answering import take_label
 from januscl.line.durable.floor import Floor
 from januscl.line.durable.steps import READY, Steps
-from januscl.line.kinds import name_kind
+from januscl.line.kinds import kinds_of, name_kind
 
 
 @pytest.fixture
@@ -23,6 +23,22 @@ def site(tmp_path, monkeypatch):
     yield made
     made.workspace.close()
     made.engine.dispose()
+
+
+def test_a_name_that_a_champion_from_elsewhere_hides_can_be_given_again(site):
+    tyre = name_kind(site.catalogue, "tyre", "ring", "ann", datetime.now(UTC))
+    assert (tyre.id, site.catalogue.kinds.list()) == (3, [tyre])
+    weights = site.workspace.blobs.put(b"elsewhere")
+    elsewhere = BASE.with_kind("drum")
+    version = ModelVersion("m-9", weights, elsewhere, None, None, datetime.now(UTC))
+    site.catalogue.models.put(version)
+    site.catalogue.aliases.set("champion", "m-9")
+    assert not kinds_of(site.catalogue).has("tyre")
+    again = name_kind(site.catalogue, "tyre", "ring", "ann", datetime.now(UTC))
+    assert again.id == 4
+    assert kinds_of(site.catalogue).named("tyre") == again
+    told = site.catalogue.audit.list(action="kind.named")
+    assert [row.detail["id"] for row in told] == [3, 4], "who named it, and when, is told"
 
 
 def answer(site, id, named):

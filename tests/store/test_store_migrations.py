@@ -6,13 +6,36 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from januscl.core import Slice
+from januscl.core import Kind, Slice
 from januscl.store import Catalogue
 from januscl.store import migrations as history
 from januscl.store.database import Database
 
 DIGEST = "ab" * 32
+NOON = "2026-05-04 12:00:00+00:00"
+
+
+def seen(id):
+    return (
+        "INSERT INTO observations (id, robot, camera, at, height, width, model, instances)"
+        f" VALUES ('{id}', 'r', 'c', '{NOON}', 1, 1, 'm', '{{}}')"
+    )
+
+
+def named(name, id, shape):
+    detail = f'{{"id": {id}, "shape": "{shape}"}}'
+    return (
+        "INSERT INTO audit (at, actor, action, subject, detail)"
+        f" VALUES ('{NOON}', 'ann', 'kind.named', '{name}', '{detail}')"
+    )
+
+
 FIRST = (
+    seen("o-2"),
+    seen("o-1"),
+    named("black bag", 7, "soft"),
+    named("tyre", 8, "ring"),
+    named("tyre", 9, "ring"),
     "INSERT INTO novelties (id, name, state, first_seen, last_seen, instances, robots,"
     " cost_expected, cost_low, cost_high) VALUES ('n', 'bag', 'new', '2026-05-04 12:00:00+00:00',"
     " '2026-05-04 12:00:00+00:00', 1, '[]', 0, 0, 0)",
@@ -21,6 +44,11 @@ FIRST = (
     f" VALUES ('t', 'o', 'n', '{DIGEST}', '{{}}', true)",
 )
 SECOND = (*FIRST, "UPDATE slices SET open = true", "UPDATE label_tasks SET used = true")
+FIFTH = (
+    *SECOND,
+    "INSERT INTO arrivals (observation) VALUES ('o-2')",
+    "INSERT INTO arrivals (observation) VALUES ('o-1')",
+)
 
 
 def script():
@@ -43,11 +71,12 @@ def make(place, revision, statements):
 
 def test_every_revision_but_the_newest_is_tried_here():
     revisions = {found.revision for found in ScriptDirectory.from_config(script()).walk_revisions()}
-    assert revisions == {"0001", "0002", "0003", history.HEAD}
+    assert revisions == {"0001", "0002", "0003", "0004", "0005", history.HEAD}
 
 
 @pytest.mark.parametrize(
-    ("revision", "held"), [("0001", FIRST), ("0002", SECOND), ("0003", SECOND)]
+    ("revision", "held"),
+    [("0001", FIRST), ("0002", SECOND), ("0003", SECOND), ("0004", SECOND), ("0005", FIFTH)],
 )
 def test_a_catalogue_of_an_earlier_form_is_brought_forward_with_what_it_holds(
     empty_place, revision, held
@@ -60,4 +89,11 @@ def test_a_catalogue_of_an_earlier_form_is_brought_forward_with_what_it_holds(
         assert (task.done, task.used) == (True, True)
         assert opened.inbox.put("robot-1", "batch", b"x") == 1
         opened.novelties.put(opened.novelties.get("n"))
+        came = [id for _, id in opened.observations.arrived(0, 10)]
+        assert came == (["o-2", "o-1"] if revision == "0005" else ["o-1", "o-2"])
+        kinds = [Kind(7, "black bag", "soft"), Kind(8, "tyre", "ring"), Kind(9, "tyre", "ring")]
+        assert opened.kinds.list() == kinds
+        assert [row.subject for row in opened.audit.list(action="kind.named")] == [
+            "black bag", "tyre", "tyre",
+        ]  # fmt: skip
     Catalogue(empty_place).close()

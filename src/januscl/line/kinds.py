@@ -1,7 +1,7 @@
 """The kinds of a site: those that its models know, and those that people named since.
 
 A kind gets its id by an act of its own, never by a label: a slip of the pen would have an id for
-ever. Which kinds were named stands in the audit log, whose rows are only ever added.
+ever.
 """
 
 import re
@@ -67,6 +67,7 @@ def name_kind(catalogue: Catalogue, name: str, shape: str, actor: str, at: datet
                 )
             return kind
         kind = Kind(_next_id(tx), name, shape)
+        tx.kinds.add(kind)
         tx.audit.record(actor, NAMED, name, {"id": kind.id, "shape": shape}, at)
     return kind
 
@@ -80,8 +81,7 @@ def check_kinds(known: Taxonomy) -> None:
 def _all(catalogue: Catalogue | Transaction, champion: str) -> Iterator[Kind]:
     """Give the champion's kinds, those that were named, and those of all other models."""
     yield from catalogue.models.get(champion).taxonomy
-    for row in catalogue.audit.list(action=NAMED):
-        yield Kind(row.detail["id"], row.subject, row.detail["shape"])
+    yield from catalogue.kinds.list()
     for model in catalogue.models.list():
         yield from model.taxonomy
 
@@ -89,7 +89,7 @@ def _all(catalogue: Catalogue | Transaction, champion: str) -> Iterator[Kind]:
 def _next_id(catalogue: Transaction) -> int:
     # Also above kinds that the champion's hide: an id is never used again.
     ids: list[int] = [kind.id for model in catalogue.models.list() for kind in model.taxonomy]
-    ids += [row.detail["id"] for row in catalogue.audit.list(action=NAMED)]
+    ids += [kind.id for kind in catalogue.kinds.list()]
     return 1 + max(ids)
 
 

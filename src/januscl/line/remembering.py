@@ -211,8 +211,9 @@ def _judging(workspace: Workspace, ids: Sequence[str], share: float) -> set[str]
 
 def _items(catalogue: Transaction) -> list[DeckItem]:
     """Return what decks and slices hold."""
-    groups = (*catalogue.decks.list(), *catalogue.slices.list())
-    return [item for group in groups for item in group.items]
+    held = [deck.items for deck in catalogue.decks.list()]
+    held += [part.items for part in catalogue.slices.list()]
+    return [item for items in held for item in items]
 
 
 def _latest(workspace: Workspace, name: str) -> Slice:

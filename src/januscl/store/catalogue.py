@@ -12,6 +12,7 @@ from januscl.store.keeping import LogState, Pins
 from januscl.store.labelling import Labels, LabelTasks
 from januscl.store.learning import Aliases, Decks, Models, Releases, Slices, Verdicts
 from januscl.store.migrations import migrate
+from januscl.store.naming import Kinds
 from januscl.store.observing import Cells, Observations
 from januscl.store.tokens import Tokens
 from januscl.store.triaging import Campaigns, Events, Novelties, Tickets
@@ -35,6 +36,7 @@ class Transaction:
         self.labels = Labels(door)
         self.decks = Decks(door)
         self.slices = Slices(door)
+        self.kinds = Kinds(door)
         self.models = Models(door)
         self.aliases = Aliases(door)
         self.verdicts = Verdicts(door)

@@ -11,7 +11,7 @@ from januscl.core import Cell, Conflict, InvalidInput, NotFound, Observation, Ou
 from januscl.store import rows
 from januscl.store.database import Door, chunks, insert_once, upsert
 from januscl.store.records import Known, ObservationRow
-from januscl.store.tables import cells, events, observations, picks, rejects, tickets
+from januscl.store.tables import arrivals, cells, events, observations, picks, rejects, tickets
 
 Prepared = NewType("Prepared", Mapping[str, Any])
 """An observation on its way to the catalogue."""
@@ -74,6 +74,7 @@ class Observations:
         with self._door.write() as connection:
             new = insert_once(connection, observations, ("id",), values)
             if new:
+                connection.execute(insert(arrivals).values(observation=observation.id))
                 _drop_impossible_pick(connection, observation.id, len(observation.instances))
             else:
                 _complete(connection, values)
@@ -164,6 +165,33 @@ class Observations:
             ordered = query.order_by(table.at.desc(), table.id.desc()).limit(limit)
             return list(connection.scalars(ordered))
 
+    def later(self, id: str, limit: int) -> Sequence[str]:
+        """Return the ids that sort after one, which is a matter of when they were made.
+
+        Args:
+            id: Any text.
+            limit: At most this many, the earliest first.
+        """
+        query = select(observations.c.id).where(observations.c.id > id)
+        with self._door.read() as connection:
+            return list(connection.scalars(query.order_by(observations.c.id).limit(limit)))
+
+    def arrived(self, number: int, limit: int) -> Sequence[tuple[int, str]]:
+        """Return the ids that came after the one of a number, each with its own number.
+
+        They become visible in the order of their numbers, so none is passed over; some numbers
+        are nobody's.
+
+        Args:
+            number: 0 for the first.
+            limit: At most this many, in the order in which they came.
+        """
+        table = arrivals.c
+        query = select(table.number, table.observation).where(table.number > number)
+        with self._door.read() as connection:
+            found = connection.execute(query.order_by(table.number).limit(limit))
+            return [(row.number, row.observation) for row in found]
+
     def set_image(self, id: str, digest: str) -> None:
         """Say where the picture of an observation is kept, or raise `NotFound`."""
         change = update(observations).where(observations.c.id == id).values(image=digest)
@@ -232,6 +260,7 @@ class Observations:
             return 0
         with self._door.write() as connection:
             connection.execute(insert(observations), [dict(listed[id]) for id in new])
+            connection.execute(insert(arrivals), [{"observation": id} for id in new])
             for some in chunks(new):
                 waiting = select(picks.c.observation).where(picks.c.observation.in_(some))
                 for id in connection.scalars(waiting).all():

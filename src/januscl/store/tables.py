@@ -60,6 +60,15 @@ observations = Table(
     Index("observations_by_robot", "robot", "at"),
 )
 
+# In which order they came. Apart from observations, where SQLite would have to write each of those
+# that are there again to number it.
+arrivals = Table(
+    "arrivals",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    _must("observation", Name),
+)
+
 # Apart from observations, because an outcome may arrive before the observation it belongs to.
 picks = Table(
     "picks",
@@ -106,6 +115,16 @@ tickets = Table(
     Column("before", Digest),
     Column("after", Digest),
     Index("tickets_by_camera", "camera", "began"),
+)
+
+# Kinds that people named; those of a model are with it. A name that a champion from elsewhere hides
+# may be given again, under another id.
+kinds = Table(
+    "kinds",
+    metadata,
+    Column("id", Whole, primary_key=True, autoincrement=False),
+    _must("name", Name),
+    _must("shape", Name),
 )
 
 novelties = Table(
