@@ -5,10 +5,11 @@ import os
 import pty
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,12 @@ def sent(folder):
     return record["id"]
 
 
+def watched(folder):
+    """Return the ids of the observations that were watched."""
+    with closing(sqlite3.connect(folder / "workflows.db")) as connection:
+        return [id for (id,) in connection.execute("SELECT observation FROM januscl_watched")]
+
+
 def test_a_worker_told_to_work_once_drains_the_inbox_and_knows_the_cells(tmp_path):
     folder, cells = tmp_path / "w", tmp_path / "cells.toml"
     cells.write_text(CELLS)
@@ -99,6 +106,33 @@ def test_on_a_terminal_a_worker_says_in_plain_lines_what_it_does(tmp_path, as_js
     assert ('{"' in text) == as_json
     if not as_json:
         assert re.match(r"\d\d:\d\d:\d\d worker night-shift on ", text)
+
+
+def test_without_cells_nothing_is_used_up_and_a_worker_says_once_what_is_missing(tmp_path):
+    folder, cells = tmp_path / "w", tmp_path / "cells.toml"
+    cells.write_text(CELLS)
+    id = sent(folder)
+    told, _ = start("-w", folder, "--once").communicate(timeout=120)
+    lines = [json.loads(line) for line in told.splitlines()]
+    warned = [line for line in lines if "no cells are known" in line["event"]]
+    assert [line["level"] for line in warned] == ["warning"]
+    taken = [line for line in lines if line["event"].startswith("taken in: 1 observations")]
+    assert [line.get("watched", 0) for line in taken] == [0], "kept, and not watched"
+    running = start("-w", folder)
+    try:
+        while "no cells are known" not in (line := running.stdout.readline()):
+            assert line, "it ended"
+        # Another shell names them while this one runs.
+        other = start("-w", folder, "--once", "--cells", cells, executor_id="other")
+        other.communicate(timeout=120)
+        deadline = time.monotonic() + 60
+        while watched(folder) != [id]:
+            assert time.monotonic() < deadline, "it waited, and is watched now"
+            time.sleep(0.1)
+    finally:
+        running.send_signal(signal.SIGTERM)
+        told, _ = running.communicate(timeout=60)
+    assert "no cells are known" not in told, "once is enough"
 
 
 def test_a_worker_ends_when_it_is_asked_to(tmp_path):
@@ -141,7 +175,6 @@ def test_a_worker_forgets_old_pictures_where_no_service_does(tmp_path):
         (["--cells", "missing.toml"], {}, "does not exist"),
         (["--picks-a-day", "-1"], {}, "picks_a_day"),
         ([], {"policy": '{"frame": 30}'}, "policy.frame"),
-        ([], {"policy": '{"routine_every": 500}'}, "Only a line in one process runs routine"),
     ],
 )
 def test_a_worker_that_cannot_begin_says_why(tmp_path, words, settings, told):

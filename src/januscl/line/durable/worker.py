@@ -79,15 +79,11 @@ class Worker:
                 "name of the worker", "letters, digits, '.', '_' and '-'", repr(name)[:80],
                 "Name it after its machine.",
             )  # fmt: skip
-        if policy.collecting.routine_every:
-            raise InvalidInput(
-                "collecting.routine_every", "0 for a worker", f"{policy.collecting.routine_every}",
-                "Only a line in one process runs routine campaigns, as `janus replay` does.",
-            )  # fmt: skip
         self._workspace, self._place, self._name = workspace, place, name
         self._policy, self._executor, self._picks_a_day = policy, executor, picks_a_day
         self._pause, self._lasts = pause, lasts
         self._next = -inf
+        self._said_no_cells = False
 
     def run(self, stop: Event, once: bool = False) -> None:
         """Work until told to stop.
@@ -172,12 +168,14 @@ class Worker:
                     "give some by `janus remember`, meanwhile or later"
                 )
             judge, shop = self._judge(), self._shop()
-            floor, way = Floor(shop, judge, fed), Way(shop, self._pause)
+            way = Way(shop, self._pause)
+            floor: Floor | None = None
             workflows: Workflows | None = None
             seen = 0
             while not stop.is_set():
                 moved = 0 if seen and moving.held() else self._drain_much()
-                seen = self._look(floor)
+                floor = floor or self._floor(shop, judge, fed)
+                seen = 0 if floor is None else self._look(floor)
                 if workflows is None and shop.ledger.knows:
                     workflows = held.enter_context(
                         Workflows(self._place, self._name, way, pause=self._pause)
@@ -191,6 +189,21 @@ class Worker:
                 if once and (workflows is None or way.resting >= set(workflows.live())):
                     return
                 stop.wait(self._pause)
+
+    def _floor(self, shop: Shop, judge: Judge, fed: Fed) -> Floor | None:
+        """Return the floor; None, which is said once, while nobody said which robots there are.
+
+        Watched without cells, an observation would count as watched, and its camera never was.
+        """
+        if self._workspace.catalogue.cells.list():
+            return Floor(shop, judge, fed)
+        if not self._said_no_cells:
+            self._said_no_cells = True
+            _log.warning(
+                "no cells are known, so what robots send waits and nothing is watched: name the "
+                "robots and their cameras once, by `janus worker --cells cells.toml`"
+            )
+        return None
 
     def _look(self, floor: Floor) -> int:
         """Watch what was drained; return how many observations were taken in."""
