@@ -63,6 +63,13 @@ class UnexplainedForeground:
             self._empty = np.asarray(quantile(stack, _FARTHEST, axis=0), dtype=np.float32)
         return self
 
+    @property
+    def empty(self) -> Depth:
+        """The empty bin as it was learned, ``(H, W) float32`` metres; raises `Conflict` before."""
+        if self._empty is None:
+            raise Conflict("UnexplainedForeground has no reference; call fit with healthy frames")
+        return self._empty
+
     def regions(self, frame: Frame, instances: Instances) -> tuple[Rle, ...]:
         """Return the unexplained regions of a frame, the largest first.
 
@@ -71,17 +78,16 @@ class UnexplainedForeground:
             InvalidInput: The frame has no depth, nothing but holes in it, or another size than
                 the reference.
         """
-        if self._empty is None:
-            raise Conflict("UnexplainedForeground has no reference; call fit with healthy frames")
+        empty = self.empty
         depth = None if frame.depth is None else _solid(frame.depth)
-        if depth is None or depth.shape != self._empty.shape or np.isnan(depth).all():
+        if depth is None or depth.shape != empty.shape or np.isnan(depth).all():
             raise InvalidInput(
                 f"depth of camera {frame.camera}",
-                f"metres, of shape {self._empty.shape}",
+                f"metres, of shape {empty.shape}",
                 "none" if depth is None else f"shape {depth.shape}, {_share_of_holes(depth)} holes",
                 "Look at the depth camera.",
             )
-        stands_out = self._empty - depth > self.height
+        stands_out = empty - depth > self.height
         sure = instances.only(instances.scores >= HALFWAY_SURE)
         left = stands_out & ~hidden_by(sure, frame.height, frame.width, margin=2)
         return tuple(self._parts(left))
