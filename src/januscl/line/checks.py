@@ -1,9 +1,9 @@
-"""What a fleet and a taxonomy must be before a line takes them."""
+"""What a fleet, a taxonomy and embeddings must be before a line takes them."""
 
 from collections import Counter
 from collections.abc import Sequence
 
-from januscl.core import Cell, InvalidInput, Taxonomy
+from januscl.core import Cell, Instances, InvalidInput, Taxonomy
 
 
 def check_cells(cells: Sequence[Cell]) -> None:
@@ -43,3 +43,29 @@ def check_taxonomy(given: Taxonomy, known: Taxonomy, model: str) -> None:
                 "Ids are permanent. Grow the model's own taxonomy: "
                 "`factory_model().taxonomy.with_kind('black bag', 'soft')`.",
             )
+
+
+def check_length(instances: Instances, whose: str, length: int | None) -> int | None:
+    """Return how long the embeddings of a fleet are, by these where nothing said so before.
+
+    Args:
+        instances: Whose embeddings are ``(N, D)``, or None.
+        whose: Camera and model that they are of.
+        length: D of the fleet; None where it is not known yet.
+
+    Raises:
+        InvalidInput: They cannot be compared with those of the fleet.
+    """
+    found = instances.embeddings
+    if found is None:
+        return length
+    if length is None and found.ndim == 2 and found.shape[1]:
+        length = int(found.shape[1])
+    if found.shape != (len(instances), length):
+        raise InvalidInput(
+            f"embeddings of a frame of {whose}",
+            f"({len(instances)}, {length or 'D'}), rows as long as the fleet's",
+            f"{found.shape}",
+            "All models of a fleet describe packages alike, or else give no embeddings: None.",
+        )
+    return length

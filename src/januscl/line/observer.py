@@ -25,6 +25,7 @@ from januscl.core import (
     Ticket,
     new_id,
 )
+from januscl.line.checks import check_length
 from januscl.line.policy import Watching
 from januscl.line.reference import keep_reference, recall_cameras
 from januscl.store import Workspace
@@ -139,7 +140,8 @@ class Observer:
                 length than the fleet's.
             Conflict: The id belongs to another frame.
         """
-        self._check_length(instances, frame, model)
+        whose = f"camera {frame.camera} by model {model}"
+        self._length = check_length(instances, whose, self._length)
         if id is None:
             id = new_id(frame.at, self._rng.bytes(10))
         elif self._came_before(id, frame, instances, model):
@@ -205,21 +207,6 @@ class Observer:
     def watches(self, model: str) -> bool:
         """Say whether the model's embeddings of known kinds were learned."""
         return model in self._models
-
-    def _check_length(self, instances: Instances, frame: Frame, model: str) -> None:
-        """Raise `InvalidInput` where embeddings cannot be compared with those of the fleet."""
-        found = instances.embeddings
-        if found is None:
-            return
-        if self._length is None and found.ndim == 2 and found.shape[1]:
-            self._length = found.shape[1]
-        if found.shape != (len(instances), self._length):
-            raise InvalidInput(
-                f"embeddings of a frame of camera {frame.camera} by model {model}",
-                f"({len(instances)}, {self._length or 'D'}), rows as long as the fleet's",
-                f"{found.shape}",
-                "All models of a fleet describe packages alike, or else give no embeddings: None.",
-            )
 
     def _came_before(self, id: str, frame: Frame, instances: Instances, model: str) -> bool:
         """Say whether an observation is known; one that contradicts what is kept is refused."""
