@@ -1,0 +1,145 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from januscl.core import (
+    Conflict,
+    Frame,
+    Instances,
+    InvalidInput,
+    Observation,
+    Outcome,
+    Pick,
+    Signal,
+    encode_mask,
+    new_id,
+)
+from januscl.triage.diagnosis import Diagnosis, diagnose
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+SIZE = 96
+EMPTY = np.full((SIZE, SIZE), 1.0, np.float32)
+LEFT, RIGHT = (20, 20, 60, 45), (20, 49, 60, 74)
+"""Two boxes side by side, as rows and columns from and to."""
+
+
+def inside(place):
+    top, left, bottom, right = place
+    mask = np.zeros((SIZE, SIZE), bool)
+    mask[top:bottom, left:right] = True
+    return mask
+
+
+def frame(*things):
+    """A bin with flat boxes in it, given as place, height in metres and colour."""
+    depth = EMPTY.copy()
+    image = np.full((SIZE, SIZE, 3), 90, np.uint8)
+    for place, height, colour in things:
+        depth[inside(place)] = 1.0 - height
+        image[inside(place)] = colour
+    return Frame(image, "camera", "robot", AT, depth)
+
+
+TWO = frame((LEFT, 0.06, (200, 160, 110)), (RIGHT, 0.04, (190, 170, 120)))
+
+
+def failed(view, masks, instance=0, outcome=Outcome.MISSED, unseen=()):
+    seen = Instances.of_masks([encode_mask(m) for m in masks], [1] * len(masks))
+    seen = seen.with_unexplained(
+        [encode_mask(m) for m in unseen], np.zeros((len(unseen), 0), np.float32)
+    )
+    point = None if instance is None else (30.5, 30.5)
+    return Observation(new_id(AT, b"0" * 10), view, seen, "m", Pick(instance, point, outcome, AT))
+
+
+def test_a_mask_that_fits_its_package_is_not_perceptions_fault():
+    found = diagnose(failed(TWO, [inside(LEFT), inside(RIGHT)]), [], None, EMPTY)
+    assert found.diagnosis is Diagnosis.GOOD
+    assert found.instance == 0
+    assert "100% of its outline lies on an edge" in found.evidence
+
+
+def test_a_mask_over_two_packages_is_merged():
+    both = inside(LEFT) | inside(RIGHT)
+    found = diagnose(failed(TWO, [both]), [], None, EMPTY)
+    assert found.diagnosis is Diagnosis.MERGED
+    assert "another surface" in found.evidence
+
+
+def test_half_a_package_beside_its_other_half_is_split():
+    upper, lower = inside((20, 20, 40, 45)), inside((40, 20, 60, 45))
+    found = diagnose(failed(TWO, [upper, lower, inside(RIGHT)]), [], None, EMPTY)
+    assert found.diagnosis is Diagnosis.SPLIT
+
+
+def test_half_a_package_alone_has_a_bad_boundary():
+    found = diagnose(failed(TWO, [inside((20, 20, 40, 45)), inside(RIGHT)]), [], None, EMPTY)
+    assert found.diagnosis is Diagnosis.BOUNDARY
+    assert "no instance is" in found.evidence
+
+
+def test_a_mask_over_the_empty_bin_has_a_bad_boundary():
+    found = diagnose(failed(TWO, [inside((66, 20, 90, 60))]), [], None, EMPTY)
+    assert found.diagnosis is Diagnosis.BOUNDARY
+    assert "no higher than the empty bin" in found.evidence
+
+
+def test_what_lies_unseen_on_the_package_is_missed():
+    upon = (36, 16, 44, 40)
+    view = frame((LEFT, 0.06, (200, 160, 110)), (upon, 0.08, (60, 60, 60)))
+    below = inside(LEFT) & ~inside(upon)
+    found = diagnose(failed(view, [below], unseen=[inside(upon)]), [], None, EMPTY)
+    assert found.diagnosis is Diagnosis.MISSED
+    assert "20 mm higher" in found.evidence
+
+
+def test_a_strange_instance_is_of_an_unknown_kind_whatever_its_watcher_is_called():
+    observation = failed(TWO, [inside(LEFT), inside(RIGHT)])
+    for name in ("novelty.distance", "novelty.chosen"):
+        signals = [Signal(name, 9.0, 0.004, 0), Signal(name, 1.0, 0.6, 1)]
+        assert diagnose(observation, signals).diagnosis is Diagnosis.UNKNOWN_KIND
+    other = [Signal("novelty.chosen", 9.0, 0.004, 1), Signal("uncertainty.instance", 1.0, 0.001, 0)]
+    assert diagnose(observation, other).diagnosis is Diagnosis.GOOD
+
+
+def test_where_nothing_was_tried_what_no_instance_covers_decides():
+    infeasible = Outcome.INFEASIBLE
+    nothing = failed(TWO, [inside(LEFT)], None, infeasible)
+    assert diagnose(nothing, []).diagnosis is Diagnosis.GOOD
+    blind = failed(TWO, [inside(LEFT)], None, infeasible, unseen=[inside(RIGHT)])
+    assert diagnose(blind, []).diagnosis is Diagnosis.MISSED
+    strange = [Signal("novelty.chosen", 9.0, 0.004, 1)]
+    assert diagnose(blind, strange).diagnosis is Diagnosis.UNKNOWN_KIND
+
+
+def test_without_a_depth_camera_colour_divides():
+    view = replace(frame((LEFT, 0.06, (220, 60, 40)), (RIGHT, 0.04, (30, 60, 220))), depth=None)
+    both = inside((20, 20, 60, 74))
+    assert diagnose(failed(view, [both]), []).diagnosis is Diagnosis.MERGED
+    assert diagnose(failed(view, [inside(LEFT)]), []).diagnosis is Diagnosis.GOOD
+
+
+def test_holes_in_the_depth_do_no_harm():
+    depth = TWO.depth.copy()
+    depth[::7, ::5] = np.nan
+    depth[3::9, 2::11] = 0
+    view = replace(TWO, depth=depth)
+    found = diagnose(failed(view, [inside(LEFT), inside(RIGHT)]), [], None, EMPTY)
+    assert found.diagnosis in set(Diagnosis)
+
+
+def test_the_same_pick_gets_the_same_diagnosis():
+    observation = failed(TWO, [inside(LEFT) | inside(RIGHT)])
+    assert diagnose(observation, [], None, EMPTY) == diagnose(observation, [], None, EMPTY)
+
+
+def test_only_failed_picks_are_diagnosed_and_sizes_must_agree():
+    picked = failed(TWO, [inside(LEFT)], outcome=Outcome.PICKED)
+    with pytest.raises(Conflict, match="no failed pick"):
+        diagnose(picked, [])
+    with pytest.raises(Conflict, match="no failed pick"):
+        diagnose(replace(picked, pick=None), [])
+    with pytest.raises(InvalidInput, match="the empty bin of observation"):
+        diagnose(failed(TWO, [inside(LEFT)]), [], None, np.ones((8, 8), np.float32))
