@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import signal
 from contextlib import suppress
-from ctypes import CDLL
 from dataclasses import fields
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -13,14 +12,13 @@ from threading import Event, Lock, Thread
 from januscl.line.draining import Drained
 from januscl.line.logs import Log, make_log
 from januscl.line.settings import Settings, open_workspace
+from januscl.service.memory import share_arenas
 from januscl.service.metrics import Metrics
 from januscl.service.worker import Worker
 
 _PATIENCE = 30.0
 _AGAIN_SECONDS = 1.0
 _LOOK_SECONDS = 1.0
-_ARENA_MAX = -8
-"""M_ARENA_MAX of malloc.h."""
 _FIELDS = tuple(field.name for field in fields(Drained))
 
 
@@ -121,9 +119,7 @@ class _Teller:
 def _work(settings: Settings, called: Connection, teller: Connection) -> None:
     """Run a worker until whoever began it hangs up, be it because it died."""
     asked = list[int]()
-    with suppress(AttributeError):  # of glibc alone
-        # Lance's threads allocate by turns; with an arena each, memory is held in many halves.
-        CDLL(None).mallopt(_ARENA_MAX, 2)
+    share_arenas()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal; the server says when
     signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
     with open_workspace(settings) as workspace:

@@ -7,6 +7,7 @@ import uvicorn
 from januscl.line.logs import Forward, make_log
 from januscl.line.settings import Settings, open_workspace
 from januscl.service.app import create_app
+from januscl.service.memory import share_arenas
 
 _GRACE = 10
 """Seconds that requests under way have to end."""
@@ -19,6 +20,7 @@ def serve(settings: Settings) -> None:
         Conflict: The workspace's folder holds something else.
         OSError: The address cannot be listened on.
     """
+    share_arenas()
     logging.basicConfig(
         level=logging.WARNING, handlers=[Forward(make_log(settings.log_level))], force=True
     )
