@@ -68,6 +68,16 @@ def test_a_mask_over_two_packages_is_merged():
     assert "another surface" in found.evidence
 
 
+def test_a_pick_that_brought_up_another_package_was_made_on_a_merged_mask():
+    wrong = failed(TWO, [inside(LEFT), inside(RIGHT)], outcome=Outcome.WRONG_PICK)
+    after = Observation(
+        new_id(AT, b"1" * 10), frame((RIGHT, 0.04, (9, 9, 9))), Instances.empty(), "m"
+    )
+    found = diagnose(wrong, [], after, EMPTY)
+    assert found.diagnosis is Diagnosis.MERGED
+    assert "100% of its mask went" in found.evidence
+
+
 def test_half_a_package_beside_its_other_half_is_split():
     upper, lower = inside((20, 20, 40, 45)), inside((40, 20, 60, 45))
     found = diagnose(failed(TWO, [upper, lower, inside(RIGHT)]), [], None, EMPTY)
@@ -115,8 +125,9 @@ def test_where_nothing_was_tried_what_no_instance_covers_decides():
 
 
 def test_without_a_depth_camera_colour_divides():
-    view = replace(frame((LEFT, 0.06, (220, 60, 40)), (RIGHT, 0.04, (30, 60, 220))), depth=None)
-    both = inside((20, 20, 60, 74))
+    right = (40, 45, 80, 70)
+    view = replace(frame((LEFT, 0.06, (220, 60, 40)), (right, 0.04, (30, 60, 220))), depth=None)
+    both = inside(LEFT) | inside(right)
     assert diagnose(failed(view, [both]), []).diagnosis is Diagnosis.MERGED
     assert diagnose(failed(view, [inside(LEFT)]), []).diagnosis is Diagnosis.GOOD
 

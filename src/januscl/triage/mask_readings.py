@@ -23,6 +23,7 @@ class MaskReadings:
     Attributes:
         low: Share of the mask that is no higher than the empty bin.
         on_edge: Share of its outline that lies on an edge in depth.
+        solid: Its area over that of its convex hull; packages are convex.
         second: Share of the second largest surface that it falls into.
         beyond_others: Area on other instances over which its surface goes on, in areas of the mask.
         beyond_none: Area on no instance over which it goes on, in areas of the mask.
@@ -38,6 +39,7 @@ class MaskReadings:
 
     low: float
     on_edge: float
+    solid: float
     second: float
     beyond_others: float
     beyond_none: float
@@ -85,6 +87,7 @@ def read_mask(
     return MaskReadings(
         low=float((~stands)[mask].mean()),
         on_edge=float((_wider(strength > 1, 5))[rim].mean()),
+        solid=_solid(mask),
         second=_second(parts, depth) / max(int(inner.sum()), 1),
         beyond_others=float((beyond & others).sum() / area),
         beyond_none=float((beyond & ~others).sum() / area),
@@ -97,6 +100,16 @@ def read_mask(
         gone_beyond=float((gone & ~mask).sum() / area),
         gone_unseen=float((gone & ~mask & ~others).sum() / area),
     )
+
+
+def _solid(mask: BoolMask) -> float:
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not outlines:
+        return 1.0
+    # The outline runs through the middles of pixels: half of one is missing all around.
+    hull = cv2.convexHull(np.concatenate(outlines))
+    area = cv2.contourArea(hull) + 0.5 * cv2.arcLength(hull, closed=True) + 1
+    return float(min(mask.sum() / area, 1.0))
 
 
 def _second(parts: Sequence[BoolMask], depth: Depth | None) -> float:

@@ -20,7 +20,6 @@ DETECTORS: tuple[Detector, ...] = (
 """What `ChosenNovelty` chooses among unless told otherwise."""
 
 _FOLDS = 5
-_POWER = 6
 _LARGEST = 3000
 _LEAST = 20
 
@@ -147,15 +146,15 @@ class ChosenNovelty:
 def weights_of(trials: Sequence[Trial]) -> Vectors:
     """Return the weight of each of K detectors, ``(K,)``, by what they did in trials.
 
-    The known kinds' trials together count as much as those of what is made up: left-out kinds look
-    alike where novelties do not, and made-up ones have directions that no kind has. The power lets
-    the best count most and near-equals share: a sum of a few is steadier than any one of them.
+    It is the root of the product of how far the AUROC is above chance: in the mean of the known
+    kinds' trials, and in each of those of what is made up. What fails in one of them gets nothing,
+    since no one knows which of them the next novelty is like; near-equals share, as a sum of a few
+    is steadier than any one of them.
     """
-    aurocs = [
-        np.mean([trial.aurocs() for trial in trials if trial.made_up is made_up], axis=0)
-        for made_up in {trial.made_up for trial in trials}
-    ]
-    weights = np.maximum(2 * np.mean(aurocs, axis=0) - 1, 0) ** _POWER
+    kinds = [trial.aurocs() for trial in trials if not trial.made_up]
+    made_up = [trial.aurocs() for trial in trials if trial.made_up]
+    aurocs = np.stack([*([np.mean(kinds, axis=0)] if kinds else []), *made_up])
+    weights = np.sqrt(np.prod(np.maximum(2 * aurocs - 1, 0), axis=0))
     total = float(weights.sum())
     return np.asarray(weights / total if total > 0 else np.full(weights.size, 1 / weights.size))
 
