@@ -16,6 +16,7 @@ from januscl.cli import (
     demo,
     evaluate,
     keeping,
+    notify,
     records,
     release,
     remember,
@@ -56,6 +57,7 @@ app.command("serve")(service.serve)
 app.command("config")(service.config)
 app.command("worker")(worker.worker)
 app.add_typer(service.tokens, name="token", help="Make, list and revoke tokens of the service.")
+app.add_typer(notify.app, name="notify", help="Tell other systems what happened, and test them.")
 app.add_typer(decks.app, name="deck", help="Show and compare training decks.")
 app.add_typer(release.app, name="release", help="Show releases and their stages.")
 app.add_typer(versions.app, name="models", help="List model versions and take one out.")

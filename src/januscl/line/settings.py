@@ -13,7 +13,7 @@ from januscl.line.flat import flat, policy_of
 from januscl.store import Workspace
 
 try:
-    from pydantic import Field, SecretStr, ValidationError
+    from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
     from pydantic_settings import (
         BaseSettings,
         PydanticBaseSettingsSource,
@@ -21,6 +21,8 @@ try:
         SettingsError,
         TomlConfigSettingsSource,
     )
+
+    from januscl.line.telling.notify import Mailbox, Target, Webhook
 except ModuleNotFoundError as error:
     raise MissingDependency(
         f"the service needs {error.name}; install it with: pip install 'januscl[service]'"
@@ -30,7 +32,7 @@ PREFIX = "JANUS_"
 FILE = "JANUS_CONFIG"
 """The environment's variable that names the TOML file."""
 _MIB = 2**20
-_SECRETS = ("database", "workflows")
+_SECRETS = ("database", "workflows", "webhooks", "emails")
 
 
 class Settings(BaseSettings):
@@ -68,6 +70,8 @@ class Settings(BaseSettings):
         cells: TOML file of the fleet's cells; those kept before when omitted.
         picks_a_day: Attempts a day in the whole fleet, for the cost of a novelty.
         policy: Settings of the line by their names, in one flat table; see `policy_of`.
+        webhooks, emails: Who is told of what happens; see `januscl.line.telling.notify`. They hold
+            secrets, so nothing of them is shown but their names.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
@@ -98,6 +102,22 @@ class Settings(BaseSettings):
     cells: Path | None = None
     picks_a_day: float = Field(default=10_000.0, ge=0, allow_inf_nan=False)
     policy: dict[str, Any] = Field(default_factory=dict)
+    webhooks: tuple[Webhook, ...] = ()
+    emails: tuple[Mailbox, ...] = Field(default=(), validate_default=True)
+
+    @field_validator("emails")
+    @classmethod
+    def _told_apart(cls, value: tuple[Mailbox, ...], info: ValidationInfo) -> tuple[Mailbox, ...]:
+        names = [one.name for one in (*info.data.get("webhooks", ()), *value)]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"{twice[0]} is the name of two targets")
+        return value
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Who is told of what happens."""
+        return (*self.webhooks, *self.emails)
 
     @classmethod
     def settings_customise_sources(
@@ -140,18 +160,25 @@ def load_settings(options: Mapping[str, Any] | None = None) -> Settings:
         settings = Settings(**{k: v for k, v in (options or {}).items() if v is not None})
     except SettingsError as error:
         raise InvalidInput(
-            f"{PREFIX}POLICY", "a JSON object", "something else", 'Write it like {"frames": 40}.'
-        ) from error
+            _unread(error), "JSON: an object in JANUS_POLICY, else a list of objects",
+            "something else", 'Write it like {"frames": 40}.',
+        ) from None  # fmt: skip
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         name = ".".join(str(part) for part in first["loc"])
-        secret = name in _SECRETS
+        secret = name.partition(".")[0] in _SECRETS
         found = "a value that is not shown" if secret else repr(first["input"])[:80]
         raise InvalidInput(
             f"setting {name}", str(first["msg"]), found, "`janus config` shows all settings."
         ) from None
     policy_of(settings.policy)
     return settings
+
+
+def _unread(error: SettingsError) -> str:
+    """Return the variable that is no JSON; the error's own text names it."""
+    names = ("policy", "webhooks", "emails")
+    return next((f"{PREFIX}{n.upper()}" for n in names if f'"{n}"' in str(error)), "environment")
 
 
 def describe(settings: Settings, options: Mapping[str, Any] | None = None) -> list[Setting]:
@@ -191,6 +218,8 @@ def _of_policy(
 def _shown(value: Any) -> str:
     if value is None:
         return "none"
+    if isinstance(value, tuple):
+        return ", ".join(one.name for one in value) or "none"
     return "**********" if isinstance(value, SecretStr) else str(value)
 
 

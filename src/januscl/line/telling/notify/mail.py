@@ -1,0 +1,126 @@
+"""Notices sent by e-mail: one in a message, or many in a digest."""
+
+import smtplib
+import ssl
+from collections.abc import Sequence
+from email.message import EmailMessage
+from email.utils import format_datetime
+from hashlib import sha256
+from typing import Literal
+
+import httpx
+
+from januscl.line.telling.notify.notice import Notice
+from januscl.line.telling.notify.reply import Reply
+
+Security = Literal["starttls", "tls", "none"]
+_TIMEOUT_S = 10.0
+_SUBJECT = 150
+
+
+def composed(sender: str, to: Sequence[str], notices: Sequence[Notice]) -> EmailMessage:
+    """Return the message of some notices; the same notices give the same Message-ID.
+
+    Args:
+        sender: Its address.
+        to: Addresses.
+        notices: One, or many for a digest, oldest first.
+    """
+    message = EmailMessage()
+    message["From"], message["To"] = sender, ", ".join(to)
+    first = notices[0]
+    subject = first.text if len(notices) == 1 else f"{len(notices)} notices: {first.text} and more"
+    message["Subject"] = f"[Janus] {_plain(subject)}"[:_SUBJECT]
+    message["Date"] = format_datetime(notices[-1].at)
+    id = first.id if len(notices) == 1 else _digest_id(notices)
+    message["Message-ID"] = f"<{id}@{sender.rpartition('@')[2]}>"
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday answers it
+    message.set_content("\n\n".join(_told(notice) for notice in notices) + "\n")
+    return message
+
+
+def deliver(
+    message: EmailMessage,
+    host: str,
+    port: int,
+    security: Security,
+    login: tuple[str, str] | None = None,
+) -> Reply:
+    """Hand a message to a server once and say how it was answered.
+
+    Args:
+        message: As `composed` makes it.
+        host: Of the server.
+        port: Of the server.
+        security: ``starttls``, which is refused where the server has none; ``tls`` from the start;
+            or ``none``.
+        login: User and password.
+    """
+    try:
+        with _connected(host, port, security) as server:
+            if login is not None:
+                server.login(*login)
+            left_out = server.send_message(message)
+    except smtplib.SMTPRecipientsRefused as error:
+        codes = [code for code, _ in error.recipients.values()]
+        return Reply(False, f"no recipient was accepted: {_codes(codes)}", min(codes) >= 500)
+    except smtplib.SMTPDataError as error:
+        return Reply(False, f"SMTP {error.smtp_code}", error.smtp_code >= 500)
+    except smtplib.SMTPResponseException as error:
+        return Reply(False, f"{type(error).__name__}: SMTP {error.smtp_code}")
+    except (smtplib.SMTPException, OSError) as error:
+        told = str(error).strip() or "the connection broke"
+        return Reply(False, f"{type(error).__name__}: {told}"[:200])
+    if left_out:
+        return Reply(True, f"SMTP 250, but not for {', '.join(sorted(left_out))}")
+    return Reply(True, "SMTP 250")
+
+
+class _Quiet(smtplib.SMTP):
+    """Once a message was taken, nothing that goes wrong with the goodbye makes it untaken."""
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            self.quit()
+        except (smtplib.SMTPException, OSError):
+            self.close()
+
+
+class _QuietTls(smtplib.SMTP_SSL):
+    __exit__ = _Quiet.__exit__
+
+
+def _connected(host: str, port: int, security: Security) -> smtplib.SMTP:
+    if security == "tls":
+        return _QuietTls(host, port, timeout=_TIMEOUT_S, context=_context())
+    server = _Quiet(host, port, timeout=_TIMEOUT_S)
+    if security == "starttls":
+        try:
+            server.starttls(context=_context())
+        except BaseException:
+            server.close()
+            raise
+    return server
+
+
+def _context() -> ssl.SSLContext:
+    return httpx.create_ssl_context()
+
+
+def _codes(codes: Sequence[int]) -> str:
+    return ", ".join(f"SMTP {code}" for code in sorted(set(codes)))
+
+
+def _digest_id(notices: Sequence[Notice]) -> str:
+    return f"digest_{sha256(' '.join(notice.id for notice in notices).encode()).hexdigest()[:32]}"
+
+
+def _plain(text: str) -> str:
+    """Return a text without what could end a header: names come from robots and people."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _told(notice: Notice) -> str:
+    fields = [f"  {name}: {_plain(str(value))}" for name, value in notice.data.items()]
+    head = f"{notice.at:%Y-%m-%d %H:%M:%S} UTC  {notice.type}  {_plain(notice.text)}"
+    return "\n".join([head, *fields, f"  notice: {notice.id}"])

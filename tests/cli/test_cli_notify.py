@@ -1,0 +1,105 @@
+"""`janus notify`, as a person runs it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from januscl.core import new_id
+from januscl.store import Workspace
+
+sys.path.append(str(Path(__file__).parents[1] / "line"))  # the servers that notices are sent to
+
+from notify_scenes import SECRET, Hook, Post, serving
+
+PROGRAM = "import sys; from januscl.cli.main import main; main()"
+
+
+def start(*words, targets=(), mails=()):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("JANUS_")}
+    environment |= {"JANUS_WEBHOOKS": json.dumps(targets), "JANUS_EMAILS": json.dumps(mails)}
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "notify", *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip
+
+
+def ended(process):
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def hook_at(port, name="pager"):
+    return {"name": name, "url": f"http://127.0.0.1:{port}/token-1234", "secrets": [SECRET],
+            "plain": True, "private": True}  # fmt: skip
+
+
+@pytest.fixture
+def hook():
+    with serving(Hook()) as server:
+        yield server
+
+
+def test_a_test_notice_goes_to_every_target_and_each_answer_is_told(hook):
+    with serving(Post()) as post:
+        mail = {"name": "shift", "host": "127.0.0.1", "port": post.port, "security": "none",
+                "sender": "janus@example.com", "to": ["ops@example.com"]}  # fmt: skip
+        code, out, err = ended(start("test", "--json", targets=[hook_at(hook.port)], mails=[mail]))
+        assert (code, err) == (0, "")
+        rows = json.loads(out)
+        assert len(post.got) == 1
+    assert [(row["target"], row["taken"], row["answer"]) for row in rows] == [
+        ("pager", True, "HTTP 204"), ("shift", True, "SMTP 250"),
+    ]  # fmt: skip
+    assert json.loads(hook.got[0][1])["type"] == "test"
+    assert "token-1234" not in out
+
+
+def test_one_target_that_does_not_take_it_is_exit_code_3(hook):
+    hook.answers = [(500, {})]
+    code, out, _ = ended(start("test", targets=[hook_at(hook.port)]))
+    assert code == 3
+    assert "HTTP 500" in out
+    assert "token-1234" not in out
+
+
+def test_one_target_alone_can_be_tested(hook):
+    targets = [hook_at(hook.port), hook_at(1, "gone")]
+    code, _, _ = ended(start("test", "pager", targets=targets))
+    assert code == 0
+    code, _, err = ended(start("test", "nobody", targets=targets))
+    assert code == 1
+    assert "pager, gone" in " ".join(err.split())
+
+
+def test_without_any_target_it_says_where_to_read_on():
+    for words in (["test"], ["run", "--once"]):
+        code, _, err = ended(start(*words))
+        assert code == 1
+        assert "docs/notify.md" in err
+
+
+def test_the_sender_tells_of_what_happens_until_it_is_stopped(hook, tmp_path):
+    folder = str(tmp_path / "w")
+    with Workspace.open(tmp_path / "w") as workspace:
+        given = {"targets": [hook_at(hook.port)]}
+        code, _, err = ended(start("run", "--once", "--workspace", folder, **given))
+        assert (code, err) == (0, "")
+        detail = {"camera": "cam-7", "cause": "defocus", "evidence": "blurred"}
+        workspace.catalogue.audit.record("triage", "ticket.opened", new_id(), detail)
+        process = start("run", "--workspace", folder, **given)
+        ends = time.monotonic() + 60
+        while not hook.got:
+            assert time.monotonic() < ends
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        code, out, err = ended(process)
+    assert (code, err) == (0, "")
+    (line,) = [json.loads(line) for line in out.splitlines()]
+    assert line["event"].startswith("pager took ticket.opened (msg_")
+    assert json.loads(hook.got[0][1])["data"]["cause"] == "defocus"
