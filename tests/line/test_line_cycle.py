@@ -332,6 +332,20 @@ def test_history_is_what_was_learned_before_without_what_judges(tmp_path, untrai
 KILLED = Learning(steps=40, batch=1, threads=1, replay=4)
 
 
+def test_what_a_refused_challenger_was_taught_may_be_replayed_to_the_next(tmp_path, untrained):
+    shift = Shift(tmp_path / "w", untrained)
+    refused, fresh = (
+        keep_labelled(shift.workspace, (draw(k, kinds) for k in range(start, start + 4)), "new")
+        for start, kinds in ((40, (TRIANGLE, 2, 1)), (60, (1, 2, 1)))
+    )
+    shift.catalogue.decks.put(build_deck(refused, taxonomy=ALL, recipe=Recipe(), seed=0))
+    deck = shift.line.cycle.builder.build(fresh)
+    assert {item.id for item in refused} & {item.id for item in deck.items}
+    assert TRIANGLE in {kind.id for kind in deck.taxonomy}, "its labels can be learned from"
+    assert shift.line.cycle.train(deck).deck == deck.id
+    shift.close()
+
+
 def test_history_is_without_what_a_later_ticket_says_was_taken_with_a_fault(tmp_path, untrained):
     shift = Shift(tmp_path / "w", untrained)
     shift.triangles_arrive(16)

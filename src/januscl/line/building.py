@@ -54,10 +54,12 @@ class Builder:
         policy = self._policy
         history = self.history()
         labels = {item.id: kinds_in(self._workspace, item) for item in (*learned, *history)}
+        replay = choose_replay(history, policy.replay, policy.seed, labels)
         deck = build_deck(
             learned,
-            choose_replay(history, policy.replay, policy.seed, labels),
-            taxonomy=self._grown({kind for item in learned for kind in labels[item.id]}),
+            replay,
+            # History may show what a challenger learned that never became champion.
+            taxonomy=self._grown({kind for item in (*learned, *replay) for kind in labels[item.id]}),
             recipe=Recipe(),
             seed=policy.seed,
             parent=self._catalogue.aliases.get("champion"),
