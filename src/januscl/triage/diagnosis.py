@@ -82,10 +82,12 @@ def diagnose(
 
     Where the robot found nothing to try, what no instance covers decides.
 
+    It is a hint and no verdict: ``docs/watch.md`` says how often it is right.
+
     Args:
         failed: With its pick, and with its unexplained regions where they are known.
         signals: The watchers' readings of it; those named ``novelty`` count.
-        after: The next look at the same bin, or None.
+        after: The next look at the same bin, or None; it tells how much of the mask went.
         empty: ``(H, W) float32`` metres, the empty bin; without it, what stands is not known.
         field_of_view: Of the depth camera's width, degrees.
 

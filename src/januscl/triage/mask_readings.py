@@ -168,7 +168,8 @@ def _gone(depth: Depth | None, after: Depth | None, mask: BoolMask) -> BoolMask:
     if depth is None or after is None or after.shape != depth.shape:
         return np.zeros(mask.shape, np.bool_)
     taken = (after - depth > _MOVED).astype(np.uint8)
-    return cv2.morphologyEx(taken, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+    opened = cv2.morphologyEx(taken, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    return np.asarray(opened > 0)
 
 
 def _wider(where: BoolMask, side: int) -> BoolMask:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from januscl.watch.seen import Detector, Seen, Vectors
 
@@ -102,7 +101,7 @@ def _swapped(rest: Seen, rng: np.random.Generator) -> Seen:
     """Return instances that have half of their directions from one of another kind."""
     partner = rng.permutation(len(rest))
     other = rest.labels != rest.labels[partner]
-    half: NDArray[np.bool_] = rng.random(rest.embeddings.shape[1]) < 0.5
+    half = np.asarray(rng.random(rest.embeddings.shape[1]) < 0.5)
     mixed = np.where(half, rest.embeddings, rest.embeddings[partner])
     return replace(rest, embeddings=mixed).only(other)
 
