@@ -4,14 +4,17 @@ Each ``check_*`` raises ``AssertionError`` with the broken promise, or returns N
 """
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
 from januscl.core.errors import Conflict, JobFailed, NotFound
-from januscl.core.learning import LabelTask
+from januscl.core.learning import LabelledFrame, LabelTask
+from januscl.core.masks import encode_mask
 from januscl.core.observation import Instances, Observation, Outcome
 from januscl.core.protocols import (
     Annotator,
@@ -68,16 +71,66 @@ def check_watcher(watcher: Watcher, healthy: Sequence[Observation], strange: Obs
     assert smallest < ordinary, "a strange observation has a smaller p-value than an ordinary one"
 
 
-def check_strategy(strategy: Strategy, seed: int = 0) -> None:
-    """Check the drawing of a `Strategy`."""
-    drawn = strategy.draw(5, 7, (9, 4), np.random.default_rng(seed))
-    again = strategy.draw(5, 7, (9, 4), np.random.default_rng(seed))
+def check_strategy(
+    strategy: Strategy,
+    seed: int = 0,
+    network: Any = None,
+    batch_of: Callable[[Sequence[LabelledFrame]], Any] | None = None,
+) -> None:
+    """Check a `Strategy` on 5 new and 7 old random pictures of 64 x 64 px of the kinds 1 and 2.
+
+    Args:
+        strategy: As it is before a run.
+        seed: Of pictures and drawing.
+        network: A torch module that knows both kinds; needed where the strategy looks at it.
+        batch_of: Makes pictures into what the network takes; goes with it.
+    """
+    frames = _pictures(12, seed)
+    made = batch_of or (lambda frames: None)
+    ready = strategy.begin(deepcopy(network), network, frames[:5], frames[5:], made)
+    twice = strategy.begin(deepcopy(network), network, frames[:5], frames[5:], made)
+    assert ready.name == strategy.name != "", "it keeps its name"
+    drawn = ready.draw(5, 7, (9, 4), np.random.default_rng(seed))
+    again = twice.draw(5, 7, (9, 4), np.random.default_rng(seed))
     assert drawn.shape == (9, 4), "draw gives (steps, batch)"
     assert np.array_equal(drawn, again), "the generator is the only source of chance"
     assert ((drawn >= 0) & (drawn < 12)).all(), "indices lie in new + history"
     assert (drawn < 5).any(), "something new is learned"
-    alone = strategy.draw(5, 0, (9, 4), np.random.default_rng(seed))
+    first = strategy.begin(deepcopy(network), network, frames[:5], [], made)
+    alone = first.draw(5, 0, (9, 4), np.random.default_rng(seed))
     assert (alone < 5).all(), "without history only what is new is drawn"
+    if network is not None:
+        _check_training(strategy, network, frames, made)
+
+
+def _check_training(
+    strategy: Strategy, network: Any, frames: list[LabelledFrame], batch_of: Callable[..., Any]
+) -> None:
+    before = {name: t.cpu().numpy().copy() for name, t in network.state_dict().items()}
+    trained = deepcopy(network)
+    ready = strategy.begin(trained, network, frames[:5], frames[5:], batch_of)
+    penalty = ready.penalty(trained, batch_of(frames[3:7]))
+    given = penalty.detach() if hasattr(penalty, "detach") else penalty
+    assert np.isfinite(float(given)), "penalties are finite"
+    ready.finish(trained, network)
+    assert trained.state_dict().keys() == before.keys(), "the network ends as it was built"
+    for name, tensor in network.state_dict().items():
+        assert np.array_equal(tensor.cpu().numpy(), before[name]), "the champion is never changed"
+
+
+def _pictures(count: int, seed: int) -> list[LabelledFrame]:
+    """Return grey noise with two bright rectangles, one of each kind."""
+    chance, frames = np.random.default_rng(seed), []
+    for number in range(count):
+        image = chance.integers(0, 100, (64, 64, 3), dtype=np.uint8)
+        masks = np.zeros((2, 64, 64), dtype=np.bool_)
+        for k, mask in enumerate(masks):
+            y, x = chance.integers(2, 36, 2)
+            mask[y : y + 24, x // 2 + 32 * k : x // 2 + 32 * k + 14] = True
+            image[mask] += np.uint8(100 + 40 * k)
+        truth = Instances.of_masks([encode_mask(mask) for mask in masks], [1, 2])
+        frames.append(LabelledFrame(f"checked-{number}", image, truth))
+    return frames
 
 
 def check_annotator(annotator: Annotator, tasks: Sequence[LabelTask]) -> None:

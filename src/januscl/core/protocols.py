@@ -11,7 +11,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from januscl.core.learning import Label, LabelTask
+from januscl.core.learning import Label, LabelledFrame, LabelTask
 from januscl.core.observation import Frame, Image, Instances, Observation, Outcome
 from januscl.core.taxonomy import Taxonomy
 from januscl.core.triage import Signal
@@ -58,6 +58,27 @@ class Strategy(Protocol):
     @property
     def name(self) -> str:
         """The name that a deck or the command line gives it by."""
+
+    def begin(
+        self,
+        network: Any,
+        champion: Any,
+        new: Sequence[LabelledFrame],
+        history: Sequence[LabelledFrame],
+        batch_of: Callable[[Sequence[LabelledFrame]], Any],
+    ) -> Self:
+        """Return the strategy made ready for one run; called once, before all else.
+
+        Called again with the same, as when a run goes on after a kill, it returns the same.
+
+        Args:
+            network: What is to be trained, with the champion's weights. It may be changed in place,
+                but what it computes stays as it is.
+            champion: The network that it was copied from; never changed.
+            new: The new pictures, in the order of their indices.
+            history: The replayed ones, likewise.
+            batch_of: Makes pictures into what the network takes, and what `penalty` is given.
+        """
 
     def draw(
         self, new: int, history: int, shape: tuple[int, int], rng: np.random.Generator

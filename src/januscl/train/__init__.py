@@ -20,18 +20,29 @@ if TYPE_CHECKING:
     from januscl.train.network import CompactMaskRCNN, Detections
     from januscl.train.processor import device_named, limited_threads
     from januscl.train.settings import Settings
-    from januscl.train.strategies import Interpolate, Naive, Replay, strategy_named
+    from januscl.train.strategies import (
+        Distill,
+        Ewc,
+        Interpolate,
+        Joint,
+        Lora,
+        Naive,
+        Replay,
+        strategy_named,
+    )
 
 __all__ = [
-    "Augment", "Checkpoint", "CompactMaskRCNN", "CompactModel", "Detections", "FitReport",
-    "Interpolate", "Naive", "Progress", "Replay", "Settings", "factory_card", "factory_model",
-    "Team", "device_named", "fit", "limited_threads", "strategy_named", "team",
+    "Augment", "Checkpoint", "CompactMaskRCNN", "CompactModel", "Detections", "Distill", "Ewc",
+    "FitReport", "Interpolate", "Joint", "Lora", "Naive", "Progress", "Replay", "Settings", "Team",
+    "device_named", "factory_card", "factory_model", "fit", "limited_threads", "strategy_named",
+    "team",
 ]  # fmt: skip
 
 _HOME = {
     "Augment": "loop", "Checkpoint": "checkpoint", "CompactMaskRCNN": "network",
     "CompactModel": "model", "Detections": "network", "FitReport": "loop",
     "Interpolate": "strategies", "Naive": "strategies", "Progress": "loop", "Replay": "strategies",
+    "Distill": "strategies", "Ewc": "strategies", "Joint": "strategies", "Lora": "strategies",
     "Settings": "settings", "factory_card": "factory", "factory_model": "factory", "fit": "loop",
     "limited_threads": "processor", "strategy_named": "strategies",
     "Team": "crew", "device_named": "processor", "team": "crew",

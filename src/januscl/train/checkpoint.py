@@ -36,9 +36,9 @@ class Checkpoint:
         return done == steps or done % self.every == 0
 
     def write(
-        self, run: str, network: nn.Module, optimizer: torch.optim.AdamW, losses: list[float]
+        self, run: str, network: nn.Module, optimizer: torch.optim.AdamW, course: "Course"
     ) -> None:
-        """Keep the run as it stands after ``len(losses)`` steps.
+        """Keep the run as it stands.
 
         Raises:
             StorageFull: There was no room; the earlier checkpoint is intact.
@@ -47,12 +47,12 @@ class Checkpoint:
         for name, parameter in network.named_parameters():
             for key, value in optimizer.state.get(parameter, {}).items():
                 tensors[f"optimizer/{key}/{name}"] = value
-        write_tensors(self.path, tensors, {"run": run, "losses": losses})
+        write_tensors(self.path, tensors, {"run": run, **asdict(course)})
         if self.written is not None:
             self.written(self.path)
 
-    def restore(self, run: str, network: nn.Module, optimizer: torch.optim.AdamW) -> list[float]:
-        """Bring network and optimizer to where the run was kept; return its losses so far.
+    def restore(self, run: str, network: nn.Module, optimizer: torch.optim.AdamW) -> "Course":
+        """Bring network and optimizer to where the run was kept; return its course so far.
 
         Args:
             run: Digest of all that decides the run's course.
@@ -64,7 +64,7 @@ class Checkpoint:
             InvalidInput: The file is damaged.
         """
         if not self.path.exists():
-            return []
+            return Course([], None, 0.0)
         tensors, card = read_tensors(self.path)
         if card.get("run") != run:
             raise Conflict(
@@ -83,7 +83,23 @@ class Checkpoint:
                 # AdamW counts its steps on the processor, wherever the weights are.
                 moved = {k: t if k == "step" else t.to(parameter.device) for k, t in kept.items()}
                 optimizer.state[parameter] = moved
-        return [float(loss) for loss in card["losses"]]
+        losses = [float(loss) for loss in card["losses"]]
+        return Course(losses, card.get("steps"), float(card.get("seconds", 0)))
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a run has done so far, and what it means to do.
+
+    Attributes:
+        losses: Of each step.
+        steps: To be made in all, where a budget in seconds has set them.
+        seconds: Wall-clock time so far.
+    """
+
+    losses: list[float]
+    steps: int | None
+    seconds: float
 
 
 def run_of(
@@ -115,7 +131,11 @@ def run_of(
         {
             "frames": content.hexdigest(),
             "strategy": strategy,
-            "settings": {k: v for k, v in asdict(settings).items() if k != "device"},
+            "settings": {
+                name: value
+                for name, value in asdict(settings).items()
+                if name != "device" and value is not None
+            },
             "rows": list(model.rows),
             "weights": tensors_digest(model.network.state_dict()),
         }

@@ -5,7 +5,6 @@ point and go on from its last checkpoint with the very same losses.
 """
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +20,7 @@ from januscl.train.checkpoint import Checkpoint, run_of
 from januscl.train.crew import Team, team
 from januscl.train.model import CompactModel
 from januscl.train.network import CompactMaskRCNN, Targets
+from januscl.train.pace import Pace
 from januscl.train.prepare import check_frame, fitted_frame, to_input, to_target
 from januscl.train.processor import device_named, limited_threads, own_chance, precise
 from januscl.train.settings import Settings
@@ -40,12 +40,16 @@ class FitReport:
         losses: The loss of each step, those before a resume included.
         resumed_at: The step that this call started from.
         seconds: Wall-clock time of this call.
+        spent: Wall-clock time of the whole run, the calls before a resume included.
+        pictures: How many were learned from, counted as often as they were seen.
     """
 
     model: CompactModel
     losses: tuple[float, ...]
     resumed_at: int
     seconds: float
+    spent: float
+    pictures: int
 
 
 def fit(
@@ -71,7 +75,7 @@ def fit(
         new: What is to be learned, at least one picture.
         history: What must not be forgotten; may be empty.
         strategy: Which pictures a step sees, and what is added to its loss.
-        settings: Steps, rates, seed, threads and device.
+        settings: Steps or seconds, rates, seed, threads and device.
         augment: Called with all frames, new before history, the index of the chosen one and a
             generator; returns the frame to train on. On a GPU several threads call it.
         checkpoint: Where to keep the run; if a part of it is kept there, it goes on from there.
@@ -79,46 +83,58 @@ def fit(
 
     Raises:
         InvalidInput: There is no new picture, one does not fit its labels, there is no such
-            device, or the batch cannot be shared out evenly; before training.
+            device, the batch cannot be shared out evenly, or the strategy is not for this model;
+            before training.
         Conflict: The checkpoint belongs to another run.
         JobFailed: The loss is no longer a finite number.
         StorageFull: There was no room for a checkpoint; the earlier one is intact.
     """
-    began = time.monotonic()
-    frames, crew, device = _ready(model, new, history), team(), device_named(settings.device)
+    crew, device = team(), device_named(settings.device)
+    pace = Pace(settings, crew, device)
+    frames = _ready(model, new, history)
     _check_shares(settings.batch, crew)
-    shape = (settings.steps, settings.batch)
-    drawn = strategy.draw(len(new), len(history), shape, np.random.default_rng(settings.seed))
-    trained = model.copy().on(device)
-    optimizer = torch.optim.AdamW(
-        trained.network.parameters(), settings.lr, weight_decay=settings.weight_decay
-    )
-    if checkpoint:
-        crew.same_file(checkpoint.path, device)
-    run = run_of(model, frames, drawn, strategy.name, settings)
-    losses = checkpoint.restore(run, trained.network, optimizer) if checkpoint else []
-    resumed_at = len(losses)
-    prepared = partial(_prepared, model, frames, drawn, augment, settings.seed, crew)
-    steps = range(resumed_at, settings.steps)
+    trained, champion = model.copy().on(device), model.on(device).network
     beforehand = settings.threads if device.type == "cuda" else 0
     with limited_threads(settings.threads), own_chance(device):
+        torch.manual_seed(settings.seed)
+        strategy = strategy.begin(
+            trained.network, champion, frames[: len(new)], frames[len(new) :],
+            partial(_batch_of, trained),
+        )  # fmt: skip
+        chance, shape = np.random.default_rng(settings.seed), (settings.steps, settings.batch)
+        drawn = strategy.draw(len(new), len(history), shape, chance)
+        learned = [p for p in trained.network.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(learned, settings.lr, weight_decay=settings.weight_decay)
+        run = run_of(model, frames, drawn, strategy.name, settings)
+        losses: list[float] = []
+        if checkpoint:
+            crew.same_file(checkpoint.path, device)
+            losses = pace.gone_on(checkpoint.restore(run, trained.network, optimizer))
+        resumed_at = len(losses)
+        prepared = partial(_prepared, model, frames, drawn, augment, settings.seed, crew)
+        steps = range(resumed_at, settings.steps)
         _train_mode(trained.network, settings.frozen_norm)
         network = crew.wrapped(trained.network)
         for step, batch in zip(steps, ahead(prepared, steps, beforehand), strict=True):
+            if step >= pace.steps:
+                break
             for group in optimizer.param_groups:
-                group["lr"] = settings.rate(step)
+                group["lr"] = pace.rate(step)
             torch.manual_seed(batch.seed)
             losses.append(
                 _step(network, trained, batch, strategy, optimizer, settings.precision, crew)
             )
-            done = step + 1
-            if checkpoint and crew.leads and checkpoint.due(done, settings.steps):
-                checkpoint.write(run, trained.network, optimizer, losses)
+            pace.made(step + 1)
+            if checkpoint and crew.leads and checkpoint.due(step + 1, pace.steps):
+                checkpoint.write(run, trained.network, optimizer, pace.course(losses))
             if progress:
-                progress(done, settings.steps, losses[-1])
-    trained.network.eval()
-    strategy.finish(trained.network, model.on(device).network)
-    return FitReport(trained.on(model.device), tuple(losses), resumed_at, time.monotonic() - began)
+                progress(step + 1, pace.steps, losses[-1])
+        trained.network.eval()
+        strategy.finish(trained.network, champion)
+    return FitReport(
+        trained.on(model.device), tuple(losses), resumed_at, pace.seconds, pace.spent,
+        len(losses) * settings.batch,
+    )  # fmt: skip
 
 
 def _ready(
@@ -170,10 +186,25 @@ def _prepared(
     rest = int(chance.integers(2**62))
     mine = [int(i) for i in drawn[step][crew.rank :: crew.size]]
     chosen = [augment(frames, i, chance) if augment else frames[i] for i in mine]
+    return _Batch(*_taken(model, chosen), tuple(frame.id for frame in chosen), rest)
+
+
+def _taken(model: CompactModel, frames: Sequence[LabelledFrame]) -> tuple[Tensor, Targets]:
+    """Return pictures and labels as the model's network takes them, on the processor."""
     size = model.input_px
-    images = to_input([frame.image for frame in chosen], size)
-    targets = [to_target(frame, size, model.rows) for frame in chosen]
-    return _Batch(images, targets, tuple(frame.id for frame in chosen), rest)
+    images = to_input([frame.image for frame in frames], size)
+    return images, [to_target(frame, size, model.rows) for frame in frames]
+
+
+def _on(device: torch.device, images: Tensor, targets: Targets) -> tuple[Tensor, Targets]:
+    """Return pictures and labels on a device."""
+    laid = images.to(device).contiguous(memory_format=torch.channels_last)
+    return laid, [{name: part.to(device) for name, part in t.items()} for t in targets]
+
+
+def _batch_of(model: CompactModel, frames: Sequence[LabelledFrame]) -> tuple[Tensor, Targets]:
+    """Return pictures and labels as the model's network takes them, on the model's device."""
+    return _on(model.device, *_taken(model, frames))
 
 
 def _step(
@@ -196,12 +227,10 @@ def _step(
         precision: Of `januscl.train.Settings`.
         crew: The loss is the mean over it.
     """
-    device = model.device
-    images = batch.images.to(device).contiguous(memory_format=torch.channels_last)
-    targets = [{name: part.to(device) for name, part in t.items()} for t in batch.targets]
-    with precise(precision, device):
+    images, targets = _on(model.device, batch.images, batch.targets)
+    with precise(precision, model.device):
         parts = network(images, targets)
-    penalty = strategy.penalty(model.network, (images, targets))
+        penalty = strategy.penalty(model.network, (images, targets))
     loss = torch.stack(list(parts.values())).sum() + penalty
     mean = float(crew.mean(loss.detach()))
     if not math.isfinite(mean):

@@ -15,7 +15,7 @@ class Settings:
     """The settings of `fit`; the defaults are for fine-tuning a trained model.
 
     Attributes:
-        steps: Weight updates.
+        steps: Weight updates; with ``seconds`` the most that are made.
         batch: Pictures a step.
         lr: Highest learning rate of AdamW, reached after the warm-up.
         warmup: Steps of linear rise; then the rate falls along a cosine to a hundredth.
@@ -29,6 +29,9 @@ class Settings:
         device: ``cpu``, ``cuda``, ``cuda:1``, or ``auto`` for the GPU where there is one (and what
             ``JANUS_DEVICE`` says, where it is set). A run may go on on another device than it
             began on.
+        seconds: Wall-clock time within which training is to end, that of earlier calls of a run
+            that goes on included. As many steps are made as fit, one at least, and the learning
+            rate falls to its end with the last of them. No limit when omitted.
 
     Raises:
         InvalidInput: A number is out of range, or there is no such precision or device.
@@ -44,6 +47,7 @@ class Settings:
     frozen_norm: bool = True
     precision: str = "auto"
     device: str = "auto"
+    seconds: float | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("steps", 1), ("batch", 1), ("warmup", 0), ("seed", 0), ("threads", 1)):
@@ -55,6 +59,10 @@ class Settings:
                 "numbers above 0 (decay: from 0) and below 1",
                 f"{self.lr} and {self.weight_decay}",
                 "1e-3 and 1e-4 are good starts.",
+            )
+        if self.seconds is not None and not 0 < self.seconds < math.inf:
+            raise InvalidInput(
+                "seconds", "a number above 0, or none", f"{self.seconds}", "Leave it out."
             )
         if self.precision not in PRECISIONS:
             raise InvalidInput(
