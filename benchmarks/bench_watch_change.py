@@ -128,7 +128,7 @@ def by_adwin(rows: Array, each: bool) -> Array:
 
     found = np.zeros(len(rows) - HEALTHY)
     for column in readings(rows, each).T.tolist():
-        for rank, delta in enumerate(10.0 ** np.arange(-1.0, -14.0, -0.5), 1):
+        for rank, delta in enumerate(10.0 ** np.arange(-0.25, -8.0, -0.25), 1):
             detector = ADWIN(delta=delta, clock=8 if each else 1)
             spoke = None
             for frame, value in enumerate(column):
