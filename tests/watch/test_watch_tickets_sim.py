@@ -44,7 +44,7 @@ def tickets_of(health, observations):
 
 
 def test_every_fault_of_the_simulator_is_a_cause():
-    assert set(CAUSES) == {"wrong_resolution", *FAULTS}
+    assert set(CAUSES) == {"wrong_resolution", "wrong_rotation", *FAULTS}
 
 
 @pytest.mark.parametrize("severity", [0.5, 1.0])

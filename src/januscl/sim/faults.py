@@ -15,7 +15,7 @@ from januscl.core import Image, InvalidInput
 
 FAULTS = (
     "lamp_failed", "over_exposed", "defocus", "camera_knocked",
-    "dirty_lens", "frozen_frame", "noisy_sensor", "colour_cast",
+    "dirty_lens", "frozen_frame", "noisy_sensor", "colour_cast", "flicker",
 )  # fmt: skip
 _HEALTHY_NOISE = 1.6  # standard deviation in grey levels of 255
 _CASTS = ((1.30, 0.95, 0.62), (0.65, 0.95, 1.35), (0.75, 1.25, 0.80), (1.25, 0.75, 1.2))
@@ -40,7 +40,8 @@ def sensed(image: Image, faults: Mapping[str, float], rng: np.random.Generator,
         image: ``(H, W, 3) uint8`` RGB, the scene as rendered.
         faults: Name to severity.
         rng: Of the sensor's noise.
-        mark: Seed of what stays the same while a fault lasts: where the dirt sits, which cast.
+        mark: Seed of what stays the same while a fault lasts: where the dirt sits, which cast, how
+            many bands.
     """
     lasting = np.random.default_rng((mark, 77))
     light = image.astype(np.float32)
@@ -53,6 +54,8 @@ def sensed(image: Image, faults: Mapping[str, float], rng: np.random.Generator,
     if severity := faults.get("colour_cast", 0.0):
         gain = np.asarray(_CASTS[mark % len(_CASTS)], np.float32)
         light = light * (1 + severity * (gain - 1))
+    if severity := faults.get("flicker", 0.0):
+        light = _banded(light, severity, int(lasting.integers(4, 9)), float(rng.random()))
     noise = _HEALTHY_NOISE + 34.0 * faults.get("noisy_sensor", 0.0)
     light = light + rng.standard_normal(light.shape, np.float32) * noise
     picture: Image = np.clip(light + 0.5, 0, 255).astype(np.uint8)
@@ -73,6 +76,14 @@ def _over_exposed(light: Light, severity: float) -> Light:
     halo = cv2.GaussianBlur(np.maximum(bright - 255, 0), (0, 0), 0.02 * light.shape[0])
     exposed: Light = bright + severity * halo
     return exposed
+
+
+def _banded(light: Light, severity: float, bands: int, phase: float) -> Light:
+    """Return the picture of a rolling shutter under a lamp that flickers; the bands wander."""
+    rows = np.arange(light.shape[0], dtype=np.float32) / light.shape[0]
+    wave = 1 + 0.4 * severity * np.sin(2 * np.pi * (bands * rows + phase))
+    banded: Light = light * wave[:, None, None].astype(np.float32)
+    return banded
 
 
 def _dirt(light: Light, severity: float, rng: np.random.Generator) -> Light:

@@ -10,13 +10,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from januscl.core import BoolMask, Image
-from januscl.watch.background import LOG, Background, gradient, smooth_edges
+from januscl.core import BoolMask
+from januscl.watch.background import LOG, Background, gradient, pixels_at, smooth_edges
+from januscl.watch.dirt import patches_of
+from januscl.watch.flicker import bands_of
+from januscl.watch.place import Place
+from januscl.watch.view import View
 
-_DETAIL = 1.0  # mean square gradient of the background below which dirt would not show
-_ENOUGH = 300
-_IN_PLACE = 0.65  # share of the background's edges that match where they belong
-_NOISE_KERNEL = np.asarray([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
+_ENOUGH = 75
+_CEILING = 250
+_WHITE = 0.3  # share of the background at its ceiling, over which it has no detail to look for
+_STILL = (0.0, 0.0, 0.0)
+_NOWHERE = np.full((1, 1), np.inf, np.float32)
+_FINE, _COARSE = 1.0, 4.0  # px of `View.work`, the two smoothings that tell blur
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +35,12 @@ class Readings:
         cast: ``(r, g, b)`` log shifts of the channels against their mean.
         sharpness: Gradient at edges, slightly smoothed over strongly smoothed; falls with blur.
         noise: Standard deviation of the sensor noise, levels.
-        shift: Distance of the background's edges from where they belong, px.
-        patches: ``(h, w) float32`` up to 1, share of the edges' strength that is missing, on a
-            coarse grid; infinite where nothing can be said.
+        moved: How far the background's edges are from where they belong, ``(x, y)`` px and degrees
+            counter-clockwise.
+        quarters: Quarter turns counter-clockwise by which the picture as a whole is turned.
+        bands: Depth of light and dark bands across the picture, 0..1, and their number.
+        patches: ``(rows, columns) float32`` up to 1, share of the edges' strength that is
+            missing, on a coarse grid; infinite where nothing can be said.
         stride: Pixels between two points of that grid.
         change: Mean difference to the frame before, levels; None for a first frame.
     """
@@ -41,158 +50,123 @@ class Readings:
     cast: tuple[float, float, float]
     sharpness: float
     noise: float
-    shift: float
+    moved: tuple[float, float, float]
+    quarters: int
+    bands: tuple[float, int]
     patches: NDArray[np.float32]
     stride: int
     change: float | None
 
 
 def read_frame(
-    image: Image, hidden: BoolMask, background: Background, before: Image | None
-) -> Readings:
+    view: View, hidden: BoolMask, background: Background, place: Place | None,
+    before: NDArray[np.uint8] | None,
+) -> Readings:  # fmt: skip
     """Measure one frame.
 
     Args:
-        image: ``(H, W, 3) uint8`` RGB, of the background's size.
-        hidden: ``(H, W)``, true where instances are.
+        view: The frame.
+        hidden: ``(h, w)``, true where instances are.
         background: What the camera should see.
-        before: The frame before of the same camera, if there was one.
+        place: Where it should see that; None for a camera that moves, which has no place and
+            of which no dirt can be told.
+        before: `some_rows` of the frame before of the same camera, if there was one.
     """
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     valid = background.stable & ~hidden
     if np.count_nonzero(valid) < _ENOUGH:
         valid = background.stable
-    shifts, saturated = _channel_shifts(image, valid, background)
+    shifts, saturated = _channel_shifts(view, valid, background)
     gain = float(shifts.min() if shifts.min() > 0 else min(shifts.max(), 0.0))
-    soft = smooth_edges(gray)
-    patches, stride = _patches(gray, soft, valid, background)
+    soft = smooth_edges(view.small)
+    patches, stride, quarters, moved = _NOWHERE, 1, 0, _STILL
+    if place is not None and saturated < _WHITE:
+        patches, stride = patches_of(view, soft, valid, background)
+        quarters, moved = place.of(soft, hidden)
+    apart = 2 * view.step
     return Readings(
         gain=gain,
         saturated=saturated,
         cast=tuple((shifts - shifts.mean()).tolist()),
-        sharpness=_sharpness(gray, valid),
-        noise=_noise(gray, soft, valid) / float(np.exp(max(gain, 0.0))),
-        shift=_shift(soft, hidden, background),
+        sharpness=_sharpness(view, valid, None if place is None else background.sharp),
+        noise=_noise(view, soft, valid) / float(np.exp(max(gain, 0.0))),
+        moved=(apart * moved[0], apart * moved[1], moved[2]),
+        quarters=quarters,
+        bands=bands_of(view.small, valid, background, moved) if saturated < _WHITE else (0.0, 0),
         patches=patches,
         stride=stride,
-        change=None if before is None else cv2.norm(image, before, cv2.NORM_L1) / image.size,
+        change=None if before is None else _change(some_rows(view), before),
     )
+
+
+def some_rows(view: View) -> NDArray[np.uint8]:
+    """Return rows of the picture ``(R, W, 3)``, spread evenly, that are compared with the next."""
+    return np.asarray(view.image[:: max(1, view.image.shape[0] // 120)])
+
+
+def blur_of(sharpness: float) -> float:
+    """Return the blur of a sharpness, as a standard deviation in px of `View.work`.
+
+    An ideal edge blurred by s has a gradient of 1 / hypot(s, k) after smoothing by k, so the
+    ratio of two smoothings tells s whatever the contrast.
+    """
+    ratio = min(max(sharpness, 1.05), 0.99 * _COARSE / _FINE) ** 2
+    return float(np.sqrt((_COARSE**2 - ratio * _FINE**2) / (ratio - 1)))
+
+
+def _change(rows: NDArray[np.uint8], before: NDArray[np.uint8]) -> float:
+    return cv2.norm(rows, before, cv2.NORM_L1) / rows.size
 
 
 def _channel_shifts(
-    image: Image, valid: BoolMask, background: Background
+    view: View, valid: BoolMask, background: Background
 ) -> tuple[NDArray[np.float32], float]:
-    sample = background.sample[valid.ravel()[background.sample]]
-    now, ought = image.reshape(-1, 3)[sample], background.image.reshape(-1, 3)[sample]
-    saturated = float(((now.min(axis=1) >= 250) & (ought.min(axis=1) < 245)).mean())
+    seen = valid[background.sample[:, 0], background.sample[:, 1]]
+    pixels = pixels_at(view, background.sample)
+    bright = (pixels.min(axis=1) >= _CEILING) & (background.colours.min(axis=1) < _CEILING - 5)
+    saturated = int(np.count_nonzero(bright & seen)) / max(1, int(np.count_nonzero(seen)))
     # Near the ceiling a brighter light cannot show, and each channel meets it at another time.
-    unclipped = ought.max(axis=1) < 170
+    unclipped = seen & background.below_ceiling
     if np.count_nonzero(unclipped) >= _ENOUGH:
-        now, ought = now[unclipped], ought[unclipped]
-    return np.median(LOG[now] - LOG[ought], axis=0), saturated
+        seen = unclipped
+    shifts = (LOG[pixels] - background.log_colours)[seen].T.copy()
+    middle = shifts.shape[1] // 2
+    return np.partition(shifts, middle, axis=1)[:, middle], saturated
 
 
-def _sharpness(gray: NDArray[np.uint8], valid: BoolMask) -> float:
-    # An ideal edge blurred by s px has a gradient of 1 / hypot(s, k) after smoothing by k px, so
-    # the ratio of two smoothings tells s whatever the contrast; smoothing by 1 px quiets noise.
-    fine, coarse = (gradient(cv2.GaussianBlur(gray, (0, 0), k).astype(np.float32)) for k in (1, 4))
-    values = fine[valid]
-    rank = int(values.size * 0.95)
-    edges = valid & (fine >= np.partition(values, rank)[rank])
-    return float(np.sqrt(np.square(fine[edges]).sum() / max(np.square(coarse[edges]).sum(), 1e-3)))
+def _sharpness(view: View, valid: BoolMask, sharp: BoolMask | None) -> float:
+    """Return `Readings.sharpness`, at the background's edges or else at the strongest seen."""
+    # Smoothing by 1 px quiets the noise; the stronger is done in the picture of half the size.
+    across, down = cv2.spatialGradient(cv2.GaussianBlur(view.work, (5, 5), _FINE))
+    fine = across[::2, ::2].astype(np.float32) ** 2 + down[::2, ::2].astype(np.float32) ** 2
+    edges = valid if sharp is None else valid & sharp
+    if sharp is None or np.count_nonzero(edges) < _ENOUGH:
+        values = fine[valid]
+        rank = int(values.size * 0.95)
+        edges = valid & (fine >= max(float(np.partition(values, rank)[rank]), 1e-3))
+    small = cv2.GaussianBlur(view.small.astype(np.float32), (0, 0), _COARSE / 2)
+    coarse = gradient(small)[edges]
+    return float(np.sqrt(fine[edges].sum() / 64 / max(float((coarse * coarse).sum()), 1e-3)))
 
 
-def _noise(gray: NDArray[np.uint8], soft: NDArray[np.float32], valid: BoolMask) -> float:
-    # Immerkaer, Fast noise variance estimation, 1996, with a median so that texture is ignored.
+def _noise(view: View, soft: NDArray[np.float32], valid: BoolMask) -> float:
+    # Immerkaer, Fast noise variance estimation, 1996, with a median so that texture is ignored;
+    # of one pixel for each of `View.small`.
+    rows, columns = soft.shape
+    apart, middle = 2 * view.step, view.step
+    last = view.gray.shape[0] - 2, view.gray.shape[1] - 2
+    row = np.minimum(np.arange(rows) * apart + middle, last[0])
+    column = np.minimum(np.arange(columns) * apart + middle, last[1])
+    above, on, below = (view.gray[row + d].astype(np.int16) for d in (-1, 0, 1))
+    bent = above - 2 * on + below
+    response = np.abs(bent[:, column - 1] - 2 * bent[:, column] + bent[:, column + 1])
     values = soft[valid]
     flat = valid & (soft <= np.partition(values, values.size // 2)[values.size // 2])
-    response = np.abs(cv2.filter2D(gray.astype(np.float32), cv2.CV_32F, _NOISE_KERNEL)[flat])
-    return float(np.median(response)) / (6 * 0.6745)
+    return _median_of_counts(np.bincount(response[flat])) / (6 * 0.6745)
 
 
-def _shift(soft: NDArray[np.float32], hidden: BoolMask, background: Background) -> float:
-    # The whole visible picture is searched for the stable edges, by cross-correlation at half
-    # size: to whiten it, as phase correlation does, would favour the outline of the masks.
-    now, ought = _halved(soft, ~hidden), _halved(background.edges, background.stable)
-    rows, columns = (cv2.getOptimalDFTSize(n + n // 3) for n in now.shape)
-    spectra = (np.fft.rfft2(edges, (rows, columns)) for edges in (now, ought))
-    match = np.fft.irfft2(next(spectra) * next(spectra).conj(), (rows, columns))
-    row, column = (int(i) for i in np.unravel_index(int(match.argmax()), match.shape))
-    seen = cv2.resize((~hidden).astype(np.float32), now.shape[::-1], interpolation=cv2.INTER_AREA)
-    if match[0, 0] >= _IN_PLACE * float((seen * ought**2).sum()):
-        # Edges that are where they belong have not gone far, whatever matches better elsewhere:
-        # packages that the model missed may look like a bin that has moved.
-        near = np.roll(match, (2, 2), axis=(0, 1))[:5, :5]
-        row, column = (int(i) - 2 for i in np.unravel_index(int(near.argmax()), near.shape))
-        if max(abs(row), abs(column)) > 1:
-            return 0.0  # no peak, but the slope of one far away
-    down = _peak(*(float(match[(row + d) % rows, column]) for d in (-1, 0, 1)))
-    right = _peak(*(float(match[row, (column + d) % columns]) for d in (-1, 0, 1)))
-    y, x = (row + rows // 2) % rows - rows // 2, (column + columns // 2) % columns - columns // 2
-    return float(2 * np.hypot(x + right, y + down))
-
-
-def _halved(edges: NDArray[np.float32], where: BoolMask) -> NDArray[np.float32]:
-    centred = np.where(where, edges - edges[where].mean(), 0).astype(np.float32)
-    return np.asarray(cv2.resize(centred, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
-
-
-def _peak(left: float, middle: float, right: float) -> float:
-    """Return where the parabola through three values peaks, -0.5..0.5 from the middle."""
-    bend = left - 2 * middle + right
-    return 0.5 * (left - right) / bend if bend < 0 else 0.0
-
-
-def _patches(
-    gray: NDArray[np.uint8], soft: NDArray[np.float32], valid: BoolMask, background: Background
-) -> tuple[NDArray[np.float32], int]:
-    # What dirt covers is out of focus however near it lies. Packages add edges of their own, and
-    # a shadow that dims what is there is divided out.
-    side = max(15, min(gray.shape) // 8) | 1
-    energy = background.energy
-    weight, now, ought, light, usual = (
-        cv2.blur(np.where(valid, v, 0).astype(np.float32), (side, side))[:: side // 4, :: side // 4]
-        for v in (1.0, soft**2, energy, energy * gray, energy * background.gray)
-    )
-    # The light is taken at the edges themselves, as a shadow may lie on them alone.
-    dimmed = (light + 8 * ought + 1e-3) / (usual + 8 * ought + 1e-3)
-    clear = np.sqrt((now + 1e-3) / (ought + 1e-3)) / dimmed
-    told = (weight >= 0.6) & (ought >= _DETAIL * weight)
-    if told.any():
-        clear /= max(float(np.median(clear[told])), 1e-3)
-    return np.where(told, 1 - clear, np.inf).astype(np.float32), side // 4
-
-
-def remember_patches(
-    memory: NDArray[np.float32] | None, patches: NDArray[np.float32], lasting: int
-) -> NDArray[np.float32]:
-    """Return the last readings of each place that could be told, ``(lasting, h, w)``.
-
-    Args:
-        memory: What this returned before; None at first.
-        patches: `Readings.patches` of the new frame.
-        lasting: Readings of a place over which dirt has to stay.
-    """
-    if memory is None:
-        memory = np.full((lasting, *patches.shape), np.inf, dtype=np.float32)
-    pushed = np.concatenate([patches[None], memory[:-1]])
-    return np.where(np.isfinite(patches), pushed, memory)
-
-
-def lasting_patch(memory: NDArray[np.float32]) -> tuple[float, tuple[int, int]]:
-    """Return the worst loss of detail that stays at one place, and that place on the grid.
-
-    A package that the model missed, or a shadow, hides detail as dirt does, but goes with its
-    pile. Of the last readings of each place the 20th percentile counts.
-
-    Args:
-        memory: Of `remember_patches`.
-
-    Returns:
-        The loss in 0..1 and ``(column, row)``; 0 where too little was told.
-    """
-    rank = int(0.2 * len(memory))
-    ranked = np.partition(memory, rank, axis=0)[rank]
-    loss = np.where(np.isfinite(memory[-1]), ranked, 0)  # the last place fills last
-    row, column = np.unravel_index(int(loss.argmax()), loss.shape)
-    return max(0.0, float(loss[row, column])), (int(column), int(row))
+def _median_of_counts(counts: NDArray[np.int64]) -> float:
+    """Return the median of whole numbers as if each were spread over half a unit either side."""
+    below = np.cumsum(counts)
+    half = below[-1] / 2
+    k = int(np.searchsorted(below, half))
+    return max(0.0, k - 0.5 + float(half - below[k] + counts[k]) / float(counts[k]))

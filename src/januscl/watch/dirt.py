@@ -1,0 +1,100 @@
+"""Where a lens is dirty: detail that is missing at a place, and goes on missing."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from januscl.core import BoolMask
+from januscl.watch.background import Background
+from januscl.watch.view import View
+
+_DETAIL = 1.0  # mean square gradient of the background below which dirt would not show
+
+
+def patches_of(
+    view: View, soft: NDArray[np.float32], valid: BoolMask, background: Background
+) -> tuple[NDArray[np.float32], int]:
+    """Return the share of the edges' strength that is missing at each place, and their distance.
+
+    What dirt covers is out of focus however near it lies. Packages add edges of their own, and a
+    shadow that dims what is there is divided out.
+
+    Args:
+        view: The frame.
+        soft: ``(h, w)``, its `smooth_edges`.
+        valid: ``(h, w)``, where the background shows.
+        background: What the camera should see.
+
+    Returns:
+        ``(rows, columns) float32`` up to 1, infinite where nothing can be said; and the px of
+        the picture between two places.
+    """
+    apart = max(3, min(view.small.shape) // 24)
+    seen = valid.astype(np.float32)
+    ought = seen * background.energy
+    planes = cv2.merge((seen, seen * soft * soft, ought, ought * view.small))
+    weight, now, energy, light = cv2.split(_around(planes, apart))
+    usual = _around(ought * background.gray, apart)
+    # The light is taken at the edges themselves, as a shadow may lie on them alone.
+    dimmed = (light + 8 * energy + 1e-3) / (usual + 8 * energy + 1e-3)
+    clear = np.sqrt((now + 1e-3) / (energy + 1e-3)) / dimmed
+    told = (weight >= 0.6) & (energy >= _DETAIL * weight)
+    values = clear[told]
+    if values.size:
+        middle = values.size // 2
+        clear /= max(float(np.partition(values, middle)[middle]), 1e-3)
+    return np.where(told, 1 - clear, np.inf).astype(np.float32), 2 * view.step * apart
+
+
+def _around(planes: NDArray[np.float32], apart: int) -> NDArray[np.float32]:
+    rows, columns = (max(1, n // apart) for n in planes.shape[:2])
+    whole = planes[: rows * apart, : columns * apart]
+    cells = cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.blur(cells, (3, 3)))
+
+
+def remember_patches(
+    memory: NDArray[np.float32] | None, patches: NDArray[np.float32], lasting: int
+) -> NDArray[np.float32]:
+    """Return the last readings of each place that could be told, ``(lasting, rows, columns)``.
+
+    Args:
+        memory: What this returned before; None at first.
+        patches: Of `patches_of` of the new frame.
+        lasting: Readings of a place over which dirt has to stay.
+    """
+    if memory is None:
+        memory = np.full((lasting, *patches.shape), np.inf, dtype=np.float32)
+    pushed = np.concatenate([patches[None], memory[:-1]])
+    return np.where(np.isfinite(patches), pushed, memory)
+
+
+def lasting_loss(memory: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the loss of detail that stays at each place, ``(rows, columns)`` in 0..1.
+
+    A package that the model missed, or a shadow, hides detail as dirt does, but goes with its
+    pile. Of the last readings of each place the 20th percentile counts; 0 where too little was
+    told.
+
+    Args:
+        memory: Of `remember_patches`.
+    """
+    rank = int(0.2 * len(memory))
+    ranked = np.partition(memory, rank, axis=0)[rank]
+    # The last place fills last.
+    return np.maximum(np.where(np.isfinite(memory[-1]), ranked, 0), 0)
+
+
+def readings_since(memory: NDArray[np.float32], place: tuple[int, int], loss: float) -> int:
+    """Return how many of a place's last readings lost at least so much, one in five forgiven.
+
+    Args:
+        memory: Of `remember_patches`.
+        place: Row and column.
+        loss: In 0..1.
+    """
+    lost = memory[:, place[0], place[1]] >= loss
+    lost &= np.isfinite(memory[:, place[0], place[1]])
+    shares = np.cumsum(lost) / np.arange(1, len(lost) + 1)
+    enough = np.flatnonzero(lost & (shares >= 0.8))
+    return int(enough[-1]) + 1 if enough.size else 0
