@@ -11,8 +11,11 @@ from januscl.core import Rle
 from januscl.core.masks import counts_to_text
 
 
-def coco_evaluation(truths, predictions, *, agnostic):
+def coco_evaluation(truths, predictions, *, agnostic, areas=None, of=None, thresholds=None):
     """Run pycocotools; labels are the class ids.
+
+    `areas` are the ranges to score, all areas when omitted. `of` gives two lists, for each frame
+    the numbers that stand in for the areas of its truths and of its detections.
 
     Class-agnostic is one category for all, which differs from ``useCats = 0`` only in that
     equal scores keep the model's order instead of being sorted by class.
@@ -56,7 +59,17 @@ def coco_evaluation(truths, predictions, *, agnostic):
         truth_set.dataset = dataset
         truth_set.createIndex()
         evaluation = COCOeval(truth_set, truth_set.loadRes(results), "segm")
-        evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
+        if of is not None:
+            for stands_in, coco in zip(of, (truth_set, evaluation.cocoDt), strict=True):
+                for number, annotation in zip(
+                    np.concatenate(stands_in), coco.anns.values(), strict=True
+                ):
+                    annotation["area"] = number
+        ranges = areas or {"all": [0, 1e10]}
+        evaluation.params.areaRng = list(ranges.values())
+        evaluation.params.areaRngLbl = list(ranges)
+        if thresholds is not None:
+            evaluation.params.iouThrs = np.asarray(thresholds)
         evaluation.evaluate()
         evaluation.accumulate()
     return evaluation
@@ -71,6 +84,32 @@ def coco_ap(truths, predictions, *, agnostic):
         if (precision[:, :, column] > -1).all():
             kinds[kind] = _figures(precision[:, :, column])
     return _figures(precision), kinds
+
+
+def coco_ap_within(truths, predictions, areas, of):
+    """Return AP, AP50 and AP75 of each range that has truths, regardless of kind."""
+    evaluation = coco_evaluation(truths, predictions, agnostic=True, areas=areas, of=of)
+    precision = evaluation.eval["precision"][:, :, 0, :, -1]  # (T, recalls, ranges)
+    return {
+        name: _figures(precision[:, :, column])
+        for column, name in enumerate(areas)
+        if (precision[:, :, column] > -1).all()
+    }
+
+
+def coco_finds(truths, predictions, threshold):
+    """Return the (frame, detection, truth) of each find."""
+    evaluation = coco_evaluation(truths, predictions, agnostic=True, thresholds=[threshold])
+    first = np.cumsum([0, *(len(p) for p in predictions)])
+    first_truth = np.cumsum([0, *(len(t) for t in truths)])
+    return [
+        (frame, detection - 1 - first[frame], int(truth) - 1 - first_truth[frame])
+        for result in evaluation.evalImgs
+        if result is not None
+        for frame in [result["image_id"] - 1]
+        for detection, truth in zip(result["dtIds"], result["dtMatches"][0], strict=True)
+        if truth
+    ]
 
 
 def _figures(precision):

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 from coco_reference import coco_ap
-from drawn_piles import cuts, ellipse, piles, seen
+from drawn_piles import cut, cuts, ellipse, pile, piles, seen
 
-from januscl.core import Instances, InvalidInput, decode_mask, encode_mask, mask_iou
+from januscl.core import Instances, InvalidInput, Rle, decode_mask, encode_mask, mask_iou
 from januscl.evaluate import average_precision, match, match_by_kind, precision_at
-from januscl.evaluate.overlap import overlaps_of, shared_pixels
+from januscl.evaluate.overlap import overlaps_of
+from januscl.evaluate.runs import runs_of, shared_pixels
 
 
 def noise(seed, frames):
@@ -98,14 +99,47 @@ def test_only_the_hundred_best_detections_of_a_frame_count():
 
 
 def test_shared_pixels_are_counted_exactly_without_decoding():
-    truths, predictions = noise(3, 8)
-    for truth, given in zip(truths, predictions, strict=True):
-        shared = shared_pixels(given.masks, truth.masks)
-        for d, mask in enumerate(given.masks):
-            for g, other in enumerate(truth.masks):
-                assert shared[d, g] == (decode_mask(mask) & decode_mask(other)).sum()
-        overlap = overlaps_of([truth], [given])[0]
-        assert np.allclose(overlap.iou, mask_iou(given.masks, truth.masks))
+    truths, predictions = noise(3, 70)
+    overlaps = overlaps_of(truths, predictions)
+    shared = np.zeros((overlaps.seen.size, overlaps.true.size))
+    shared[overlaps.detection, overlaps.truth] = overlaps.shared
+    iou = np.zeros_like(shared)
+    iou[overlaps.detection, overlaps.truth] = overlaps.iou
+    seen_masks = [m for p in predictions for m in p.masks]
+    true_masks = [m for t in truths for m in t.masks]
+    assert overlaps.seen_pixels.tolist() == [m.area for m in seen_masks]
+    assert overlaps.true_pixels.tolist() == [m.area for m in true_masks]
+    assert overlaps.shared.all()
+    for d, mask in enumerate(seen_masks):
+        for g, other in enumerate(true_masks):
+            together = overlaps.seen_frames[d] == overlaps.true_frames[g]
+            expected = (decode_mask(mask) & decode_mask(other)).sum() if together else 0
+            assert shared[d, g] == expected
+    for frame, (truth, given) in enumerate(zip(truths, predictions, strict=True)):
+        part = iou[overlaps.seen_frames == frame][:, overlaps.true_frames == frame]
+        assert np.allclose(part, mask_iou(given.masks, truth.masks))
+
+
+def test_masks_that_overlap_and_span_the_picture_share_what_they_share():
+    rng = np.random.default_rng(0)
+    masks = [np.ones((9, 11)), np.zeros((9, 11)), *(rng.random((20, 9, 11)) < 0.5)]
+    masks = [encode_mask(np.asarray(mask)) for mask in masks]
+    # Runs of no length and a first run inside the mask, as other writers have them.
+    masks.append(Rle(9, 11, np.asarray([0, 5, 0, 0, 3, 0, 40, 51])))
+    runs = runs_of(masks, np.full(len(masks), 1000))
+    shared = shared_pixels(runs, runs, np.arange(len(masks)))
+    decoded = np.stack([decode_mask(mask).ravel() for mask in masks]).astype(int)
+    assert np.array_equal(shared, decoded @ decoded.T)
+
+
+def test_pictures_of_different_sizes_are_scored_together():
+    small, large = drawn(1, 40), drawn(2, 40)
+    rng = np.random.default_rng(3)
+    big = [pile(rng, 6, size=(130, 60)) for _ in range(9)]
+    other = (big, [cut(rng, truth, 0.7, size=(130, 60)) for truth in big])
+    truths, predictions = (small[i] + other[i] + large[i] for i in range(2))
+    ours = average_precision(truths, predictions)
+    assert figures(ours) == pytest.approx(coco_ap(truths, predictions, agnostic=True)[0], abs=1e-9)
 
 
 def test_counting_a_frame_twice_is_the_same_as_having_it_twice():

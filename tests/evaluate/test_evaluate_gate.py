@@ -133,6 +133,23 @@ def test_small_losses_may_not_add_up_below_what_a_slice_once_reached(models):
     assert "the slice once reached" in verdict.reasons[0]
 
 
+def test_a_slice_may_have_a_margin_of_its_own(models):
+    slices = {
+        "base": SliceData(models["fair"], models["fair again"]),
+        "late": SliceData(models["fair"], models["good"]),
+    }
+
+    def verdict(**margins):
+        return gate(slices, target=None, margin=0.5, tolerated_drop=0.5, margins=margins)
+
+    assert verdict().answer is verdict(late=0.1).answer is Answer.PASS
+    strict = verdict(base=0.0)
+    assert strict.answer is Answer.INCONCLUSIVE
+    assert {s.slice: s.margin for s in strict.slices} == {"base": 0.0, "late": 0.5}
+    with pytest.raises(InvalidInput, match=r"margins of the gate: .* found \['bose'\]"):
+        verdict(bose=0.1)
+
+
 def test_the_gate_wants_the_slice_of_what_is_to_be_learned(models):
     with pytest.raises(InvalidInput, match=r"the target 'novelty-art' and every old slice"):
         gate({"base": SliceData(models["fair"], models["good"])}, target="novelty-art")

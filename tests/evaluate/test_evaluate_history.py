@@ -3,7 +3,13 @@ import pytest
 from drawn_piles import cuts, piles
 
 from januscl.core import InvalidInput, NotFound, Taxonomy
-from januscl.evaluate import average_precision, backward_transfer, forgetting, slice_table
+from januscl.evaluate import (
+    average_precision,
+    backward_transfer,
+    forgetting,
+    forward_transfer,
+    slice_table,
+)
 
 NAN = float("nan")
 
@@ -26,6 +32,29 @@ def test_slices_count_from_the_phase_in_which_they_were_learned():
     assert forgetting(ap, learned) == pytest.approx((0.04 - 0.1 + 0.1) / 3)
     assert backward_transfer(ap, learned) == pytest.approx((0.06 + 0.1 - 0.1) / 3)
     assert forgetting(ap, [0, 1, 2, 2]) == forgetting([row[:3] for row in ap])
+
+
+def test_forward_transfer_is_what_a_slice_gains_before_its_own_phase():
+    ap = [[0.6, 0.2, NAN], [0.7, 0.5, 0.3], [0.55, 0.6, 0.8]]
+    assert forward_transfer(ap, [0, 0, 0]) == pytest.approx((0.2 + 0.3) / 2)
+    assert forward_transfer(ap, [0.5, 0.25, 0.1]) == pytest.approx((-0.05 + 0.2) / 2)
+    both_at_once = [[0.6, 0.2, 0.35], [0.7, 0.5, 0.3], [0.55, 0.6, 0.8]]
+    gained = forward_transfer(both_at_once, [0.5, 0.25, 0.1], [0, 1, 1])
+    assert gained == pytest.approx((-0.05 + 0.25) / 2)
+
+
+@pytest.mark.parametrize(
+    ("ap", "untrained", "learned"),
+    [
+        ([[0.5, 0.1], [0.5, 0.6]], [0.1], None),
+        ([[0.5, 0.1], [0.5, 0.6]], [0.1, 0.1], [0, 0]),
+        ([[0.5, NAN], [0.5, 0.6]], [0.1, 0.1], None),
+        ([[0.5, 0.1], [0.5, 0.6]], [0.1, NAN], None),
+    ],
+)
+def test_forward_transfer_wants_what_was_measured_before_the_learning(ap, untrained, learned):
+    with pytest.raises(InvalidInput, match="AP matrix"):
+        forward_transfer(ap, untrained, learned)
 
 
 @pytest.mark.parametrize("learned", [[0], [0, 3], [0, -1], [2, 2], []])

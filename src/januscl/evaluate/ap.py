@@ -15,12 +15,12 @@ _RECALLS = np.linspace(0.0, 1.0, 101)
 
 @dataclass(frozen=True)
 class KindScores:
-    """AP of one kind, in 0..1.
+    """AP of one kind, or of one size or visibility, in 0..1.
 
     Attributes:
         ap: Mean over the IoU thresholds 0.50, 0.55 ... 0.95.
         ap50, ap75: At one threshold.
-        truths: Instances of the kind in the frames.
+        truths: Instances of it in the frames.
     """
 
     ap: float
@@ -73,7 +73,7 @@ def average_precision(
             truth, so that AP is undefined.
     """
     overlaps = overlaps_of(truths, predictions)
-    kinds = {k: _scores(m) for k, m in match_kinds(overlaps, agnostic=agnostic).items()}
+    kinds = {k: scores_of(m) for k, m in match_kinds(overlaps, agnostic=agnostic).items()}
     if not kinds:
         raise InvalidInput(
             "truths",
@@ -81,7 +81,7 @@ def average_precision(
             f"none in {len(truths)} frames",
             "AP is undefined without truths; label some frames.",
         )
-    whole = _scores(match_all(overlaps)) if agnostic else _mean(list(kinds.values()))
+    whole = scores_of(match_all(overlaps)) if agnostic else _mean(list(kinds.values()))
     return ApScores(whole.ap, whole.ap50, whole.ap75, len(truths), whole.truths, kinds)
 
 
@@ -105,6 +105,8 @@ def precision_at(
     result = np.full((len(weights), len(matches.hits)), np.nan)
     some = truths > 0
     for t, hits in enumerate(matches.hits):
+        if matches.ignored is not None:
+            seen = np.cumsum(each * ~matches.ignored[t], axis=1)
         # Recall and the upper envelope of precision change at hits only.
         at = np.flatnonzero(hits)
         found = np.cumsum(each[np.ix_(some, at)], axis=1)
@@ -117,7 +119,8 @@ def precision_at(
     return result
 
 
-def _scores(matches: FrameMatches) -> KindScores:
+def scores_of(matches: FrameMatches) -> KindScores:
+    """Return the figures of one kind, or of another group of truths."""
     at = precision_at(matches)[0]
     return KindScores(float(at.mean()), float(at[0]), float(at[5]), int(matches.truths.sum()))
 

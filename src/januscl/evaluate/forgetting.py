@@ -46,10 +46,63 @@ def backward_transfer(ap: ArrayLike, learned: Sequence[int] | None = None) -> fl
     return float(np.mean(old[-1] - begun))
 
 
+def forward_transfer(
+    ap: ArrayLike, untrained: ArrayLike, learned: Sequence[int] | None = None
+) -> float:
+    """Return what earlier phases gave to slices before these were learned.
+
+    ``FWT = mean over i > 1 of R[i - 1, i] - b[i]``: the AP just before the phase in which a slice
+    is learned, less the AP of a model that was never trained (Lopez-Paz and Ranzato, 2017,
+    section 2). Slices of the first phase have no phase before them and are left out.
+
+    Args:
+        ap: As for `forgetting`.
+        untrained: ``(S,)``: the AP on each slice of the model before its first phase. With random
+            weights that is 0 as a rule; for a line that began from a pretrained model, give that
+            model's AP.
+        learned: As for `forgetting`.
+
+    Raises:
+        InvalidInput: The matrix has fewer than two phases, `learned` or `untrained` does not fit
+            it, every slice was learned in the first phase, or a later one was not measured just
+            before it was learned.
+    """
+    matrix, when = _checked(ap, learned)
+    start = np.asarray(untrained, dtype=np.float64)
+    if start.shape != when.shape:
+        raise _refused(f"an untrained AP for each of {when.size} slices", f"shape {start.shape}")
+    late = np.flatnonzero(when > 0)
+    if late.size == 0:
+        raise _refused("a slice learned after the first phase", "none")
+    gains = matrix[when[late] - 1, late] - start[late]
+    if np.isnan(gains).any():
+        raise _refused(
+            "each slice measured after the phase before it was learned, and untrained", "NaN there"
+        )
+    return float(gains.mean())
+
+
 def _old(
     ap: ArrayLike, learned: Sequence[int] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the columns of the old slices ``(P, O)`` and their AP when they were learned."""
+    matrix, when = _checked(ap, learned)
+    old = when < len(matrix) - 1
+    if not old.any():
+        raise _refused("a slice learned before the last phase", "none")
+    columns = matrix[:, old]
+    begun = columns[when[old], np.arange(columns.shape[1])]
+    if np.isnan(columns[-1]).any() or np.isnan(begun).any():
+        raise _refused(
+            "each old slice measured when it was learned and after the last phase", "NaN there"
+        )
+    return columns, begun
+
+
+def _checked(
+    ap: ArrayLike, learned: Sequence[int] | None
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the matrix and the phase ``(S,)`` in which each slice was learned."""
     matrix = np.asarray(ap, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[0] < 2:
         raise _refused("shape (P, S) with two phases or more", f"shape {matrix.shape}")
@@ -60,16 +113,7 @@ def _old(
             "one to P slices, each learned in one of the P phases",
             f"{phases} phases and {slices} slices learned in phases {when.tolist()}",
         )
-    old = when < phases - 1
-    if not old.any():
-        raise _refused("a slice learned before the last phase", "none")
-    columns = matrix[:, old]
-    begun = columns[when[old], np.arange(columns.shape[1])]
-    if np.isnan(columns[-1]).any() or np.isnan(begun).any():
-        raise _refused(
-            "each old slice measured when it was learned and after the last phase", "NaN there"
-        )
-    return columns, begun
+    return matrix, when
 
 
 def _refused(expected: str, found: str) -> InvalidInput:

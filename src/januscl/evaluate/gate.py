@@ -44,6 +44,7 @@ def gate(
     *,
     target: str | None,
     margin: float = 0.03,
+    margins: Mapping[str, float] | None = None,
     tolerated_drop: float = TOLERATED_DROP,
     min_gain: float = MIN_GAIN,
     confidence: float = 0.9,
@@ -75,19 +76,21 @@ def gate(
         margin: How much worse the challenger could still be on an old slice, AP in 0..1. On
             slices of 40 frames chance alone is about two points, so a smaller margin asks for
             larger slices.
+        margins: Name of a slice to its own margin, in the place of `margin`.
         tolerated_drop: How much worse it may measure on an old slice, AP in 0..1.
         min_gain: How much better it must measure on the target, AP in 0..1.
         confidence: Of the one-sided bounds, 0.5..1.
         seed: Of the bootstrap.
 
     Raises:
-        InvalidInput: There is no slice, the target is not among them, or a slice's matches are
-            not of the same frames.
+        InvalidInput: There is no slice, the target or a slice with a margin of its own is not
+            among them, or a slice's matches are not of the same frames.
     """
-    _check_slices(slices, target)
+    margins = margins or {}
+    _check_slices(slices, target, margins)
     judged = []
     for name, data in slices.items():
-        score = _score(name, data, margin, confidence, len(slices), seed)
+        score = _score(name, data, margins.get(name, margin), confidence, len(slices), seed)
         if name == target:
             judged.append((score, *_judge_target(score, min_gain)))
         else:
@@ -101,13 +104,22 @@ def gate(
     )
 
 
-def _check_slices(slices: Mapping[str, SliceData], target: str | None) -> None:
+def _check_slices(
+    slices: Mapping[str, SliceData], target: str | None, margins: Mapping[str, float]
+) -> None:
     if not slices or (target is not None and target not in slices):
         raise InvalidInput(
             "slices of the gate",
             "at least one" if target is None else f"the target {target!r} and every old slice",
             f"{sorted(slices)}",
             "Freeze held-back frames of what is to be learned, and evaluate every slice.",
+        )
+    if unknown := sorted(set(margins) - set(slices)):
+        raise InvalidInput(
+            "margins of the gate",
+            f"names among {sorted(slices)}",
+            f"{unknown}",
+            "A margin belongs to a slice; check its name.",
         )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from januscl.core import Instances
-from januscl.evaluate.overlap import Overlap, overlaps_of
+from januscl.evaluate.overlap import Overlaps, overlaps_of
 
 IOU_THRESHOLDS: NDArray[np.float64] = np.linspace(0.5, 0.95, 10)
 """``(10,)``: 0.50, 0.55 ... 0.95, as COCO has them."""
@@ -26,11 +26,14 @@ class FrameMatches:
         hits: ``(T, D) bool``: detection d finds a truth at IoU threshold t.
         frames: ``(D,) int64``: the frame of each detection, 0..F - 1.
         truths: ``(F,) int64``: how many truths each frame has.
+        ignored: ``(T, D) bool``: detection d counts neither for nor against the model at
+            threshold t; None where all count.
     """
 
     hits: NDArray[np.bool_]
     frames: NDArray[np.int64]
     truths: NDArray[np.int64]
+    ignored: NDArray[np.bool_] | None = None
 
 
 def match(truths: Sequence[Instances], predictions: Sequence[Instances]) -> FrameMatches:
@@ -67,45 +70,110 @@ def match_by_kind(
     return match_kinds(overlaps_of(truths, predictions), agnostic=agnostic)
 
 
-def match_all(overlaps: Sequence[Overlap]) -> FrameMatches:
+def match_all(overlaps: Overlaps) -> FrameMatches:
     """Match regardless of kind."""
-    return _gather([(o.scores, o.iou) for o in overlaps])
+    every = np.ones(overlaps.true.size, dtype=np.bool_)
+    return _match_among(overlaps, np.ones(overlaps.seen.size, dtype=np.bool_), every)
 
 
-def match_kinds(overlaps: Sequence[Overlap], *, agnostic: bool) -> dict[int, FrameMatches]:
+def match_kinds(overlaps: Overlaps, *, agnostic: bool) -> dict[int, FrameMatches]:
     """Match within each kind that has truths."""
+    # Kind 0 stands for no truth at all, which is row -1.
+    filed = np.append(overlaps.true, 0)[overlaps.covers()] if agnostic else overlaps.seen
     matches = {}
-    for kind in sorted({int(k) for o in overlaps for k in o.true}):
-        parts = []
-        for o in overlaps:
-            filed = np.isin(o.covered, (kind, 0)) if agnostic else o.seen == kind
-            parts.append((o.scores[filed], o.iou[filed][:, o.true == kind]))
-        matches[kind] = _gather(parts)
+    for kind in np.unique(overlaps.true).tolist():
+        seen = (filed == kind) | (filed == 0) if agnostic else filed == kind
+        matches[kind] = _match_among(overlaps, seen, overlaps.true == kind)
     return matches
 
 
-def _gather(parts: Sequence[tuple[NDArray[np.float32], NDArray[np.float64]]]) -> FrameMatches:
-    """Match each frame, given as scores ``(D,)`` and IoU ``(D, G)``, and merge by score."""
-    none = np.zeros((len(IOU_THRESHOLDS), 0), dtype=np.bool_)
-    hits = np.concatenate([none, *(_greedy(iou) for _, iou in parts)], axis=1)
-    scores = np.concatenate([np.zeros(0, np.float32), *(score for score, _ in parts)])
-    frames = np.repeat(np.arange(len(parts)), [len(score) for score, _ in parts])
-    order = np.argsort(-scores, kind="stable")
-    truths = np.asarray([iou.shape[1] for _, iou in parts], dtype=np.int64)
-    return FrameMatches(hits[:, order], frames[order], truths)
+def match_within(
+    overlaps: Overlaps, seen: NDArray[np.bool_], true: NDArray[np.bool_]
+) -> FrameMatches:
+    """Match where only some truths count, as COCO does for a range of areas.
+
+    A detection takes a truth that counts if one is free and near enough, and one that does not
+    count otherwise. It is ignored if it took one that does not count, or none and is itself
+    outside (``areaRng`` of ``pycocotools.cocoeval``).
+
+    Args:
+        overlaps: Of F frames.
+        seen: ``(D,)`` the detections that count against the model if they find nothing.
+        true: ``(G,)`` the truths that count.
+    """
+    found = assign(overlaps, np.ones(overlaps.iou.size, dtype=np.bool_), outside=~true)
+    counts = np.append(true, False)[found]
+    ignored = np.where(found >= 0, ~counts, ~seen[:, None])
+    return _by_score(overlaps, counts, np.ones_like(seen), true, ignored)
 
 
-def _greedy(iou: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return ``(T, D)`` which detections, best first, find a free truth; ``iou`` is ``(D, G)``."""
-    found = np.zeros((len(IOU_THRESHOLDS), iou.shape[0]), dtype=np.bool_)
-    free = np.ones((len(IOU_THRESHOLDS), iou.shape[1]), dtype=np.bool_)
-    each = np.arange(len(IOU_THRESHOLDS))
-    # Of equal overlaps the last truth wins, as in pycocotools; hence the reversal.
-    flipped = iou[:, ::-1]
-    for d in np.flatnonzero((iou >= IOU_THRESHOLDS[0]).any(axis=1)):
-        open_iou = np.where(free, flipped[d], -1.0)
-        best = open_iou.argmax(axis=1)
-        taken = open_iou[each, best] >= IOU_THRESHOLDS
-        found[:, d] = taken
-        free[each[taken], best[taken]] = False
+def assign(
+    overlaps: Overlaps,
+    allowed: NDArray[np.bool_],
+    *,
+    thresholds: NDArray[np.float64] = IOU_THRESHOLDS,
+    outside: NDArray[np.bool_] | None = None,
+) -> NDArray[np.int64]:
+    """Return the truth ``(D, T)`` that each detection takes at each threshold, -1 for none.
+
+    Args:
+        overlaps: Of F frames.
+        allowed: ``(P,)`` the pairs that may find each other.
+        thresholds: ``(T,)`` least IoU, rising.
+        outside: ``(G,)`` truths that are taken only where no other is to be had.
+    """
+    found = np.full((overlaps.seen.size, thresholds.size), -1)
+    near = np.flatnonzero(allowed & (overlaps.iou >= thresholds[0]))
+    if near.size == 0:
+        return found
+    detection, truth, iou = overlaps.detection[near], overlaps.truth[near], overlaps.iou[near]
+    # What a detection likes best comes first; of equal overlaps the last truth, as in pycocotools.
+    late = np.zeros(near.size) if outside is None else outside[truth]
+    liked = np.lexsort((-truth, -iou, late, detection))
+    rows, lead, options = np.unique(detection, return_index=True, return_counts=True)
+    place = np.arange(near.size) - np.repeat(lead, options)
+    choice = np.zeros((rows.size, options.max()), dtype=np.int64)
+    reach = np.full(choice.shape, -1.0)
+    of = np.repeat(np.arange(rows.size), options)
+    choice[of, place], reach[of, place] = truth[liked], iou[liked]
+    free = np.ones((overlaps.true.size, thresholds.size), dtype=np.bool_)
+    for turn in _turns(overlaps.seen_frames[rows]):
+        # (N, options, T), of N frames one detection each, so that none takes another's truth.
+        can = free[choice[turn]] & (reach[turn][:, :, None] >= thresholds)
+        taken = np.take_along_axis(choice[turn], can.argmax(axis=1), axis=1)
+        which, at = np.nonzero(can.any(axis=1))
+        free[taken[which, at], at] = False
+        found[rows[turn[which]], at] = taken[which, at]
     return found
+
+
+def _turns(frames: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Split rows, which stand frame by frame, into the first of each frame, the second, ..."""
+    turn = np.arange(frames.size) - np.searchsorted(frames, frames)
+    return np.split(np.argsort(turn, kind="stable"), np.cumsum(np.bincount(turn))[:-1])
+
+
+def _match_among(
+    overlaps: Overlaps, seen: NDArray[np.bool_], true: NDArray[np.bool_]
+) -> FrameMatches:
+    """Match chosen detections ``(D,)`` with chosen truths ``(G,)`` as if there were no others."""
+    found = assign(overlaps, seen[overlaps.detection] & true[overlaps.truth])
+    return _by_score(overlaps, found >= 0, seen, true)
+
+
+def _by_score(
+    overlaps: Overlaps,
+    hits: NDArray[np.bool_],
+    seen: NDArray[np.bool_],
+    true: NDArray[np.bool_],
+    ignored: NDArray[np.bool_] | None = None,
+) -> FrameMatches:
+    """Put the chosen detections in order; ``hits`` and ``ignored`` are ``(D, T)``."""
+    chosen = np.flatnonzero(seen)
+    order = chosen[np.argsort(-overlaps.scores[chosen], kind="stable")]
+    return FrameMatches(
+        np.ascontiguousarray(hits[order].T),
+        overlaps.seen_frames[order],
+        np.bincount(overlaps.true_frames[true], minlength=overlaps.pictures.size),
+        None if ignored is None else ignored[order].T,
+    )
