@@ -4,10 +4,10 @@ SHELL := /bin/bash
 UV = $(shell command -v uv || echo python3 -m uv)
 RUN = $(UV) run --frozen --all-extras
 
-.PHONY: help setup demo test lint types contract units bench factory
+.PHONY: help setup demo test lint types contract units bench bench-watch bench-learn factory
 
 help: ## list the verbs
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}' | sort
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}' | sort
 
 setup: ## install uv, the locked environment and software OpenGL where they are missing
 	@bash scripts/setup.sh
@@ -30,9 +30,18 @@ contract: ## import-linter: who may import whom
 units: ## the tests alone
 	@$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 12
 
-bench: setup ## every benchmark; a quarter of an hour and more on two cores
-	@$(UV) sync --frozen --all-extras --group bench --quiet
-	@for b in benchmarks/bench_*.py; do echo "== $$b"; $(UV) run --frozen --all-extras --group bench python $$b || exit 1; done
+BENCH = $(UV) run --frozen --all-extras --group bench python
+# Those of watching and of learning have verbs of their own.
+PARTS = $(filter-out benchmarks/bench_watch% benchmarks/bench_learn%,$(wildcard benchmarks/bench_*.py))
+
+bench: setup ## the benchmarks of the loop and the service; an hour and more on two cores
+	@for b in $(PARTS); do echo "== $$b"; $(BENCH) $$b || exit 1; done
+
+bench-watch: setup ## what watching finds, and how fast; half an hour on two cores
+	@for b in benchmarks/bench_watch*.py; do echo "== $$b"; $(BENCH) $$b || exit 1; done
+
+bench-learn: setup ## strategies against forgetting, on streams; hours on two cores
+	@$(BENCH) benchmarks/bench_learn.py
 
 factory: setup ## make the factory model again, from simulated piles
 	@$(RUN) janus train --factory

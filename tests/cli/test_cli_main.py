@@ -47,12 +47,12 @@ def test_the_version_is_told_to_people_and_to_programs():
     [
         (("train",), "give either a COCO set or --factory"),
         (("train", ".", "--factory"), "give either a COCO set or --factory"),
-        (("train", ".", "--strategy", "bogus"), "'naive', 'replay', 'replay+interpolate'"),
+        (("train", ".", "--strategy", "bogus"), "'naive', 'joint', 'replay'"),
         (("models", "export", "m-1"), "--out"),
         (("replay", ".", "--budget", "0"), "--budget"),
         (("replay", ".", "--budget", "nan"), "--budget"),
         (("replay", ".", "--input-px", "100"), "16 does not divide 100"),
-        (("replay", ".", "--order", "random"), "'auto', 'file', 'kind'"),
+        (("replay", ".", "--order", "random"), "'random' is not one of auto, file, kind"),
         (("train", ".", "--steps", "0"), "--steps"),
         (("train", ".", "--seed", "-1"), "--seed"),
         (("demo", "--seed", str(10**30)), "--seed"),
@@ -83,7 +83,7 @@ def test_the_commands_are_those_that_the_manual_promises():
     assert {name[0] for name in LEAVES} == {
         "demo", "replay", "train", "evaluate", "deck", "events", "tickets", "novelties", "release",
         "status", "rejects", "audit", "labels", "models", "version", "backup", "restore", "fsck",
-        "serve", "token", "config", "worker",
+        "serve", "token", "config", "worker", "remember", "notify",
     }  # fmt: skip
 
 

@@ -71,6 +71,7 @@ def test_a_label_that_the_model_cannot_give_is_refused(line):
 
 @pytest.mark.parametrize("shape", [(4, 12), (4, 0), (4,)], ids=str)
 def test_embeddings_of_another_length_than_the_fleets_are_refused_at_the_door(line, shape):
+    line.observer.learn_model(line.champion, known(line.champion))
     frame, seen = look(kinds=(1, 2, 1, 2))
     line.observe(frame, seen)
     frame, seen = look(CELLS[1], 2, kinds=(1, 2, 1, 2))
@@ -79,6 +80,13 @@ def test_embeddings_of_another_length_than_the_fleets_are_refused_at_the_door(li
         line.observe(frame, replace(seen, embeddings=np.zeros(shape, np.float32)))
     assert len(line.workspace.catalogue.observations.list()) == 1, "nothing of it was kept"
     line.observe(frame, replace(seen, embeddings=None))
+
+
+def test_one_wrong_first_frame_does_not_say_how_long_embeddings_are(line):
+    frame, seen = look()
+    line.observe(frame, replace(seen, embeddings=np.ones((2, 5), np.float32)))
+    frame, seen = look(CELLS[1], 2)
+    line.observe(frame, seen)
 
 
 def test_what_known_kinds_look_like_says_how_long_embeddings_are(line):
@@ -185,7 +193,7 @@ def test_a_release_counts_at_once_where_it_is_made_and_soon_elsewhere(line, trai
     assert line.runs()[STATION] == other.id
     with Workspace.open(line.workspace.folder) as elsewhere:
         elsewhere.catalogue.releases.put(replace(release, stage=Stage.STOPPED))
-    line._standing._until = 0.0
+    line._standing._runs._until = 0.0
     assert line.runs()[STATION] == champion
 
 

@@ -19,7 +19,7 @@ from januscl.core import (
 from januscl.decks import freeze_slice
 from januscl.line.keeping import keep_labelled
 from januscl.line.memory import known_slices
-from januscl.release import open_release
+from januscl.release import open_release, roll_back
 
 
 @pytest.fixture(scope="module")
@@ -196,10 +196,10 @@ def test_a_novelty_that_costs_too_little_gets_no_campaign(tmp_path, untrained):
     shift.close()
 
 
-def test_what_a_challenger_sees_on_its_trial_makes_no_novelty(tmp_path, untrained):
+def test_what_a_challenger_saw_on_its_trial_makes_no_novelty_then_or_later(tmp_path, untrained):
     shift = Shift(tmp_path / "w", untrained)
-    champion = shift.champion
-    trial = shift.line.shelf.add(untrained.grown(ALL), START, parent=champion.id, deck=None, card={})
+    champion, model = shift.champion, untrained.grown(ALL)
+    trial = shift.line.shelf.add(model, START, parent=champion.id, deck=None, card={})
     shift.line.observer.learn_model(trial.id, known(trial.id))
     release = open_release(trial.id, champion.id, beta_lines=["line"], at=shift.now)
     shift.catalogue.releases.put(release)
@@ -207,6 +207,9 @@ def test_what_a_challenger_sees_on_its_trial_makes_no_novelty(tmp_path, untraine
     seen = shift.triangles_arrive(20)
     assert shift.catalogue.novelties.list() == []
     assert shift.catalogue.events.for_observation(seen[-1]), "its events are told all the same"
+    shift.catalogue.releases.put(roll_back(release, "enough"))
+    shift.triangles_arrive(20)
+    assert shift.catalogue.novelties.list() == [], "what was sent before then may come late"
     shift.champion = champion
     shift.triangles_arrive(20)
     (novelty,) = shift.line.ledger.collecting()

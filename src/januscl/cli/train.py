@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,23 +14,25 @@ from januscl.cli.options import (
     ThreadsOption,
     check_model_file,
     check_out_file,
-    chosen,
 )
 from januscl.cli.output import console, print_json, progress_bars
 from januscl.cli.rejected import first_reasons, tell_rejects
-from januscl.core import InvalidInput, LabelledFrame, Taxonomy
+from januscl.core import InvalidInput, JanusError, LabelledFrame, Taxonomy
 
 if TYPE_CHECKING:
     from januscl.annotate import CocoSet, Reject
     from januscl.train import CompactModel, FitReport, Settings
 
 
-class StrategyName(StrEnum):
-    """How what is old is kept."""
+def _strategy(name: str) -> str:
+    """Return the name of a strategy, or say at once that there is none."""
+    from januscl.train import strategy_named
 
-    NAIVE = "naive"
-    REPLAY = "replay"
-    REPLAY_INTERPOLATE = "replay+interpolate"
+    try:
+        strategy_named(name)
+    except JanusError as error:
+        raise typer.BadParameter(str(error)) from error
+    return name
 
 
 def train(  # noqa: PLR0913 - a command has as many options as it has
@@ -50,13 +51,13 @@ def train(  # noqa: PLR0913 - a command has as many options as it has
         int, typer.Option(min=1, metavar="N", help="Training steps of eight pictures.")
     ] = 200,
     strategy: Annotated[
-        StrategyName,
+        str,
         typer.Option(
-            parser=chosen(StrategyName),
+            parser=_strategy,
             metavar="NAME",
-            help="Against forgetting: naive, replay or replay+interpolate.",
+            help="Against forgetting: naive, joint, replay, or several joined by +.",
         ),
-    ] = StrategyName.REPLAY_INTERPOLATE,
+    ] = "replay+interpolate",
     seed: SeedOption = 0,
     threads: ThreadsOption = 2,
     factory: Annotated[
@@ -136,7 +137,7 @@ def _fit(
     model: "CompactModel",
     new: "CocoSet",
     old: list[LabelledFrame],
-    strategy: StrategyName,
+    strategy: str,
     settings: "Settings",
     out: Path,
     quiet: bool,

@@ -55,11 +55,12 @@ class Builder:
         history = self.history()
         labels = {item.id: kinds_in(self._workspace, item) for item in (*learned, *history)}
         replay = choose_replay(history, policy.replay, policy.seed, labels)
+        # History may show what a challenger learned that never became champion.
+        named = {kind for item in (*learned, *replay) for kind in labels[item.id]}
         deck = build_deck(
             learned,
             replay,
-            # History may show what a challenger learned that never became champion.
-            taxonomy=self._grown({kind for item in (*learned, *replay) for kind in labels[item.id]}),
+            taxonomy=self._grown(named),
             recipe=Recipe(),
             seed=policy.seed,
             parent=self._catalogue.aliases.get("champion"),

@@ -45,27 +45,21 @@ def check_taxonomy(given: Taxonomy, known: Taxonomy, model: str) -> None:
             )
 
 
-def check_length(instances: Instances, whose: str, length: int | None) -> int | None:
-    """Return how long the embeddings of a fleet are, by these where nothing said so before.
+def check_length(instances: Instances, whose: str, length: int | None) -> None:
+    """Raise `InvalidInput` where embeddings cannot be compared with those of the fleet.
 
     Args:
         instances: Whose embeddings are ``(N, D)``, or None.
         whose: Camera and model that they are of.
-        length: D of the fleet; None where it is not known yet.
-
-    Raises:
-        InvalidInput: They cannot be compared with those of the fleet.
+        length: D, by what the fleet's models were learned from; None before one was.
     """
     found = instances.embeddings
     if found is None:
-        return length
-    if length is None and found.ndim == 2 and found.shape[1]:
-        length = int(found.shape[1])
-    if found.shape != (len(instances), length):
+        return
+    if found.ndim != 2 or len(found) != len(instances) or length not in (None, found.shape[1]):
         raise InvalidInput(
             f"embeddings of a frame of {whose}",
             f"({len(instances)}, {length or 'D'}), rows as long as the fleet's",
             f"{found.shape}",
             "All models of a fleet describe packages alike, or else give no embeddings: None.",
         )
-    return length

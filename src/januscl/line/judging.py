@@ -30,7 +30,7 @@ _FRAMES, _SEEN = 4, 24
 """Slices whose pictures, and what models saw in them, are kept in memory."""
 _UNTESTED = (
     "Nothing of the past was tested: there is no slice of history, so what the model forgot would "
-    "not show. Give it labelled frames of ordinary work first, by `janus remember` or Line.remember."
+    "not show. Give labelled frames of ordinary work first, by `janus remember` or Line.remember."
 )
 
 

@@ -26,6 +26,7 @@ from januscl.line.moments import hold_back
 from januscl.line.moving import interrupted, keep_move
 from januscl.line.policy import Collecting
 from januscl.line.recalling import recall, recall_pool, strangeness
+from januscl.line.standing import Trials
 from januscl.line.succession import Succession
 from januscl.store import Workspace
 from januscl.triage import NoveltyDesk, Sighting, moved
@@ -68,6 +69,7 @@ class NoveltyLedger:
         self._first: NoveltyDesk | None = None
         self._predict = predict
         self._reports = 0
+        self._trials = Trials(self._catalogue)
         self._campaigns = Campaigns(workspace, policy, seed)
         self.answers, self.taken = self._campaigns.answers, self._campaigns.taken
 
@@ -123,10 +125,10 @@ class NoveltyLedger:
     def take(self, observation: Observation, event: Event | None) -> None:
         """Take an observation with its outcome, and the event that triage made of it.
 
-        Not a challenger's on its trial: what it does not know is not what the champion does not
-        know, its embeddings lie in a space of their own, and its failed picks are judged apart.
+        Not a challenger's: what it does not know is not what the champion does not know, its
+        embeddings lie in a space of their own, and its failed picks are judged apart.
         """
-        if self._first is None or self._on_trial(observation.model):
+        if self._first is None or observation.model in self._trials:
             return
         pick = observation.pick
         if event is None or event.kind is EventKind.NOVELTY:
@@ -137,10 +139,6 @@ class NoveltyLedger:
         self._reports += 1
         if self._reports % _LOOK_EVERY == 0:
             self.look(observation.frame.at)
-
-    def _on_trial(self, model: str) -> bool:
-        """Say whether a model is the challenger of a release that is open."""
-        return any(r.model == model for r in self._catalogue.releases.list(open_only=True))
 
     def _wanted(self, observation: Observation) -> set[int]:
         """Return the rows that an open campaign collects: those within its novelty.

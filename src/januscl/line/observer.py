@@ -141,7 +141,7 @@ class Observer:
             Conflict: The id belongs to another frame.
         """
         whose = f"camera {frame.camera} by model {model}"
-        self._length = check_length(instances, whose, self._length)
+        check_length(instances, whose, self._length)
         if id is None:
             id = new_id(frame.at, self._rng.bytes(10))
         elif self._came_before(id, frame, instances, model):
