@@ -77,15 +77,16 @@ class Case:
 def true_cause(truth: Truth, seen: Instances, row: int | None, came: set[int]) -> Diagnosis:
     """Return what was wrong with the mask, by the renderer's id map.
 
-    - nothing tried: an unseen package is there (missed, or of an unknown kind), or none (good);
-    - half of the mask or more is no package: bad boundary;
+    - nothing tried: an unseen package is there (missed, or of an unknown kind), or none (not
+      perception's fault);
+    - half of the mask or more is no package: boundary;
     - the package that most of the mask lies on is of a kind that was not taught: unknown kind;
     - a second package holds 20% of the mask or more: merged;
     - the mask holds less than 70% of its package, and others 15% of it or more: split;
-    - otherwise it holds less than 70%, or its IoU is below 0.7: bad boundary;
-    - a package that no instances cover by half came up too, or lies on this one: missed package
-      (or of an unknown kind);
-    - otherwise: good.
+    - otherwise it holds less than 70%, or its IoU is below 0.7: boundary;
+    - a package that no instances cover by half came up too, or lies on this one: missed (or of
+      an unknown kind);
+    - otherwise: not perception's fault.
     """
     ids, count = truth.ids, len(truth.kinds)
     pixels = np.maximum(truth.pixels, 1)
@@ -104,7 +105,7 @@ def true_cause(truth: Truth, seen: Instances, row: int | None, came: set[int]) -
 
     if row is None:
         largest = max(unseen, key=lambda k: truth.pixels[k], default=None)
-        return Diagnosis.GOOD if largest is None else named(largest, Diagnosis.MISSED)
+        return Diagnosis.NOT_PERCEPTION if largest is None else named(largest, Diagnosis.MISSED)
     mask = masks[row]
     on, area = held(mask), int(mask.sum())
     ranked = np.argsort(-on[1:], kind="stable")
@@ -126,7 +127,7 @@ def true_cause(truth: Truth, seen: Instances, row: int | None, came: set[int]) -
     for k in unseen:
         if k != own and (k in came or _lies_on(k, own, truth)):
             return named(k, Diagnosis.MISSED)
-    return Diagnosis.GOOD
+    return Diagnosis.NOT_PERCEPTION
 
 
 def _lies_on(upper: int, lower: int, truth: Truth) -> bool:
@@ -367,10 +368,10 @@ def main() -> None:
             print(f"  seed {seed}: {100 * np.mean(mine):.1f}% of {len(mine)}")
         table = Counter((case.truth, found) for _, case, found in chosen)
         print(
-            f"  {'truth, then diagnosis':22}" + "".join(f"{d.name.lower():>14}" for d in Diagnosis)
+            f"  {'truth, then diagnosis':22}" + "".join(f"{d.name.lower():>16}" for d in Diagnosis)
         )
         for truth in Diagnosis:
-            row = "".join(f"{table[truth, d]:14}" for d in Diagnosis)
+            row = "".join(f"{table[truth, d]:16}" for d in Diagnosis)
             print(f"  {truth.value:22}{row}")
 
 

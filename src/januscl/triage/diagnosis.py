@@ -33,10 +33,10 @@ class Diagnosis(StrEnum):
 
     MERGED = "merged"
     SPLIT = "split"
-    BOUNDARY = "bad boundary"
-    MISSED = "missed package"
+    BOUNDARY = "boundary"
+    MISSED = "missed"
     UNKNOWN_KIND = "unknown kind"
-    GOOD = "good segmentation"
+    NOT_PERCEPTION = "not perception's fault"
 
 
 @dataclass(frozen=True)
@@ -68,17 +68,18 @@ def diagnose(
     The mask is compared with the surfaces that depth shows (colour, without a depth camera),
     with its neighbours and with its novelty. The first that holds is taken:
 
-    ==================  ============================================================
-    missed package      something that no instance covers lies on it
-    bad boundary        much of the mask is no higher than the empty bin
-    unknown kind        the instance is strange to the model's watchers
-    merged              much of the mask lies on another instance; or an edge divides it, and
-                        it is not convex; or another package came up than the one meant
-    split               its surface goes on over another instance, without an edge
-    bad boundary        its surface goes on where there is no instance, or its outline
-                        follows no edge
-    good segmentation   otherwise: look at the tool, the weight, the choice of the pick
-    ==================  ============================================================
+    ======================  ============================================================
+    missed                  something that no instance covers lies on it
+    boundary                the mask is empty, or much of it is no higher than the empty bin
+    unknown kind            the instance is strange to the model's watchers
+    merged                  much of the mask lies on another instance; or an edge divides it,
+                            and it is not convex; or another package came up than the one
+                            meant
+    split                   its surface goes on over another instance, without an edge
+    boundary                its surface goes on where there is no instance, or its outline
+                            follows no edge
+    not perception's fault  otherwise: look at the tool, the weight, the choice of the pick
+    ======================  ============================================================
 
     Where the robot found nothing to try, what no instance covers decides.
 
@@ -106,6 +107,8 @@ def diagnose(
     }
     if pick.instance is None:
         diagnosis, evidence = _untried(failed, strange)
+    elif not failed.instances.masks[pick.instance].area:
+        diagnosis, evidence = Diagnosis.BOUNDARY, "Its mask is empty."
     else:
         frame, next_depth = failed.frame, None if after is None else after.frame.depth
         edges = find_edges(frame.image, frame.depth, field_of_view)
@@ -143,7 +146,10 @@ def _judged(r: MaskReadings, p_value: float, outcome: Outcome) -> tuple[Diagnosi
         )
     if r.on_edge < _POOR_OUTLINE:
         return Diagnosis.BOUNDARY, f"Only {_percent(r.on_edge)} of its outline lies on an edge."
-    return Diagnosis.GOOD, f"{_percent(r.on_edge)} of its outline lies on an edge, and it is whole."
+    return (
+        Diagnosis.NOT_PERCEPTION,
+        f"{_percent(r.on_edge)} of its outline lies on an edge, and it is whole.",
+    )
 
 
 def _overlap(r: MaskReadings) -> str:
@@ -158,7 +164,8 @@ def _divided(r: MaskReadings, outcome: Outcome) -> str:
     if r.second >= 0.5 or (r.second >= _SECOND and r.solid < _SOLID):
         return f"An edge divides its mask: {_percent(r.second)} of it is another surface."
     if outcome is Outcome.WRONG_PICK:
-        return f"Another package came up than the one meant; {_percent(r.gone)} of its mask went."
+        went = "" if r.gone is None else f"; {_percent(r.gone)} of its mask went"
+        return f"Another package came up than the one meant{went}."
     return ""
 
 
@@ -166,7 +173,10 @@ def _untried(failed: Observation, strange: Mapping[int, float]) -> tuple[Diagnos
     """Return the diagnosis where nothing was worth a try, and why."""
     regions = np.flatnonzero(failed.instances.labels == UNEXPLAINED).tolist()
     if not regions:
-        return Diagnosis.GOOD, "Nothing was tried, and nothing stands there that was not seen."
+        return (
+            Diagnosis.NOT_PERCEPTION,
+            "Nothing was tried, and nothing stands there that was not seen.",
+        )
     stranger = sum(strange.get(row, 1.0) <= _STRANGE for row in regions)
     if 2 * stranger >= len(regions):
         return (

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from januscl.core import HALFWAY_SURE, UNEXPLAINED, BoolMask, Depth, Instances, decode_mask
-from januscl.triage.surfaces import Edges, grown, parts_of
+from januscl.triage.surfaces import Edges, grown, measured, parts_of
 
 _STANDS = 0.005  # metres over the bin below which there may be nothing but the bin
 _REACH = 40  # px that a surface is followed beyond the mask
@@ -21,7 +21,7 @@ class MaskReadings:
     """Measures of one mask; shares lie in 0..1 unless said otherwise.
 
     Attributes:
-        low: Share of the mask that is no higher than the empty bin.
+        low: Share of the mask that is no higher than the empty bin; holes in depth are not low.
         on_edge: Share of its outline that lies on an edge in depth.
         solid: Its area over that of its convex hull; packages are convex.
         second: Share of the second largest surface that it falls into.
@@ -32,9 +32,8 @@ class MaskReadings:
         shared: Largest share of it that lies on another instance.
         unseen: Area of the largest region beside it that no instance covers, in areas of the mask.
         unseen_above: How far that region lies above the mask, metres; negative when below.
-        gone: Share of the mask from which something was taken away before the next look.
-        gone_beyond: Area beyond the mask from which something was taken away, in its areas.
-        gone_unseen: The part of that on which there was no instance.
+        gone: Share of the mask from which something was taken away before the next look; None
+            where the two looks together measured no depth there.
     """
 
     low: float
@@ -48,9 +47,7 @@ class MaskReadings:
     shared: float
     unseen: float
     unseen_above: float
-    gone: float
-    gone_beyond: float
-    gone_unseen: float
+    gone: float | None
 
 
 def read_mask(
@@ -67,7 +64,8 @@ def read_mask(
         row: Of the instance.
         seen: All instances of the frame of H rows and W columns.
         edges: Of the frame.
-        depth: ``(H, W) float32`` metres; None without a depth camera.
+        depth: ``(H, W) float32`` metres, with holes of 0, NaN and infinity; None without a depth
+            camera.
         empty: The same of the empty bin, where it is known.
         after: The same of the next look, where there was one at the same bin.
     """
@@ -75,7 +73,7 @@ def read_mask(
     area = max(int(mask.sum()), 1)
     stands = np.ones(mask.shape, np.bool_)
     if depth is not None and empty is not None:
-        stands = empty - depth > _STANDS
+        stands = _nearer(depth, empty) > _STANDS
     strength = edges.depth if depth is not None else edges.colour
     inner = _eroded(mask, 5)
     parts = parts_of(inner, strength) if inner.any() else [mask]
@@ -83,22 +81,19 @@ def read_mask(
     beyond = grown(mask, (_wider(strength > 1, 3)) | ~stands, _REACH) & ~mask
     rim = mask & ~_eroded(mask, 3)
     unseen, above = _unseen(row, seen, mask, depth)
-    gone = _gone(depth, after, mask)
     return MaskReadings(
-        low=float((~stands)[mask].mean()),
-        on_edge=float((_wider(strength > 1, 5))[rim].mean()),
+        low=_share(~stands, mask),
+        on_edge=_share(_wider(strength > 1, 5), rim),
         solid=_solid(mask),
         second=_second(parts, depth) / max(int(inner.sum()), 1),
         beyond_others=float((beyond & others).sum() / area),
         beyond_none=float((beyond & ~others).sum() / area),
-        open_border=float((rim & _wider(others, 5) & ~_wider(strength > 1, 3)).sum() / rim.sum()),
+        open_border=_share(_wider(others, 5) & ~_wider(strength > 1, 3), rim),
         swallowed=swallowed,
         shared=shared,
         unseen=unseen / area,
         unseen_above=above,
-        gone=float(gone[mask].mean()),
-        gone_beyond=float((gone & ~mask).sum() / area),
-        gone_unseen=float((gone & ~mask & ~others).sum() / area),
+        gone=_gone(depth, after, mask),
     )
 
 
@@ -127,7 +122,7 @@ def _second(parts: Sequence[BoolMask], depth: Depth | None) -> float:
 
 def _apart(first: BoolMask, second: BoolMask, depth: Depth) -> float:
     """Return how far a part lies from the plane through another, median, metres."""
-    solid = np.isfinite(depth) & (depth > 0)
+    solid = measured(depth)
     here, there = (np.argwhere(part & solid).astype(np.float64) for part in (first, second))
     if len(here) < 6 or not len(there):
         return np.inf
@@ -157,19 +152,35 @@ def _unseen(row: int, seen: Instances, mask: BoolMask, depth: Depth | None) -> t
         region = decode_mask(seen.masks[other])
         if other == row or not (region & around).any() or region.sum() <= largest:
             continue
-        largest = float(region.sum())
-        beside = mask & _wider(region, 2 * _NEAR + 1)
-        if depth is not None and beside.any():
-            above = float(np.median(depth[beside]) - np.median(depth[region & around]))
+        largest, above = float(region.sum()), 0.0
+        if depth is None:
+            continue
+        solid = measured(depth)
+        beside, there = mask & _wider(region, 2 * _NEAR + 1) & solid, region & around & solid
+        if beside.any() and there.any():
+            above = float(np.median(depth[beside]) - np.median(depth[there]))
     return largest, above
 
 
-def _gone(depth: Depth | None, after: Depth | None, mask: BoolMask) -> BoolMask:
-    if depth is None or after is None or after.shape != depth.shape:
-        return np.zeros(mask.shape, np.bool_)
-    taken = (after - depth > _MOVED).astype(np.uint8)
-    opened = cv2.morphologyEx(taken, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    return np.asarray(opened > 0)
+def _gone(depth: Depth | None, after: Depth | None, mask: BoolMask) -> float | None:
+    if depth is None or after is None:
+        return None
+    known = mask & measured(depth) & measured(after)
+    # Holes count as taken until the speckle is off, so that they eat nothing of what is around.
+    taken = (_nearer(depth, after) > _MOVED).astype(np.uint8)
+    opened = cv2.morphologyEx(taken, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+    return _share(np.asarray(opened), known) if known.any() else None
+
+
+def _nearer(depth: Depth, ground: Depth) -> Depth:
+    """Return how much nearer than the ground each pixel is, metres; infinity at holes of either."""
+    known = measured(depth) & measured(ground)
+    return np.subtract(ground, depth, out=np.full(depth.shape, np.inf, np.float32), where=known)
+
+
+def _share(where: BoolMask, of: BoolMask) -> float:
+    """Return the share of some pixels that another mask holds; 0 of none."""
+    return float(where[of].mean()) if of.any() else 0.0
 
 
 def _wider(where: BoolMask, side: int) -> BoolMask:

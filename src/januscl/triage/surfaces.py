@@ -31,6 +31,11 @@ class Edges:
     colour: Strength
 
 
+def measured(depth: Depth) -> BoolMask:
+    """Return where a depth map ``(H, W)`` has no hole of 0, NaN or infinity."""
+    return np.asarray(np.isfinite(depth) & (depth > 0))
+
+
 def find_edges(image: Image, depth: Depth | None, field_of_view: float) -> Edges:
     """Find where surfaces end in a frame.
 
@@ -44,7 +49,7 @@ def find_edges(image: Image, depth: Depth | None, field_of_view: float) -> Edges
     colour = np.sqrt((across**2 + down**2).sum(axis=2)) / _COLOUR
     if depth is None:
         return Edges(np.zeros(colour.shape, np.float32), colour)
-    solid = np.isfinite(depth) & (depth > 0)
+    solid = measured(depth)
     metres = np.where(solid, depth, 0).astype(np.float32)
     ends = np.maximum(_steps(metres), _steps(metres.T).T) / _STEP
     ends = np.maximum(ends, _creases(metres, field_of_view) / _CREASE)
