@@ -211,6 +211,18 @@ def test_ewc_moves_less_of_what_mattered_and_without_history_changes_nothing(cha
     assert alone.losses == naive.losses
 
 
+def test_ewc_without_history_anchors_nothing_and_keeps_the_inner_penalty(champion, piles):
+    trained, ready = begun(Ewc(Distill()), champion, piles[:4], [])
+    batch = batches_of(champion)(piles[:2])
+    with torch.no_grad():
+        for parameter in trained.network.roi_heads.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    assert ready.anchor is None
+    penalty = float(ready.penalty(trained.network, batch).detach())
+    assert penalty == float(ready.strategy.penalty(trained.network, batch).detach())
+    assert penalty > 0
+
+
 def test_lora_moves_a_large_weight_in_few_directions_and_leaves_an_ordinary_model(champion, piles):
     report = fit(champion, piles[:6], [], Lora(rank=3), SHORT)
     weights = weights_of(champion)

@@ -26,6 +26,7 @@ class Ewc:
         pictures: Of history from which F is estimated, at most; each takes about as long as a
             picture of a training step.
         anchor: Weights and F, once `begin` has them; None without history.
+        begun: Whether `begin` made it.
 
     Raises:
         InvalidInput: ``strength`` is not above 0, or ``pictures`` is below 1.
@@ -35,6 +36,7 @@ class Ewc:
     strength: float = 100.0
     pictures: int = 48
     anchor: Any = field(default=None, compare=False, repr=False)
+    begun: bool = field(default=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.strength > 0 or self.pictures < 1:
@@ -57,15 +59,17 @@ class Ewc:
         batch_of: Callable[[Sequence[LabelledFrame]], Any],
     ) -> Self:
         """Return the strategy that knows which weights mattered for history."""
+        inner = self.strategy.begin(network, champion, new, history, batch_of)
+        if not history:
+            return replace(self, strategy=inner, anchor=None, begun=True)
         from januscl.train.strategies.anchor import Anchor
 
-        inner = self.strategy.begin(network, champion, new, history, batch_of)
         chosen = (
             [history[k * len(history) // self.pictures] for k in range(self.pictures)]
             if (len(history) > self.pictures)
             else history
         )
-        return replace(self, strategy=inner, anchor=Anchor(champion, chosen, batch_of))
+        return replace(self, strategy=inner, anchor=Anchor(champion, chosen, batch_of), begun=True)
 
     def draw(
         self, new: int, history: int, shape: tuple[int, int], rng: np.random.Generator
@@ -74,15 +78,17 @@ class Ewc:
         return self.strategy.draw(new, history, shape, rng)
 
     def penalty(self, network: Any, batch: Any) -> Any:
-        """Return the pull towards the champion's weights, and the inner penalty.
+        """Return the pull towards the champion's weights, none without history, and the inner one.
 
         Raises:
             Conflict: It has not begun.
         """
-        if self.anchor is None:
+        if not self.begun:
             raise not_begun(self)
-        pull = 0.5 * self.strength * self.anchor.stretch(network)
-        return self.strategy.penalty(network, batch) + pull
+        inner = self.strategy.penalty(network, batch)
+        if self.anchor is None:
+            return inner
+        return inner + 0.5 * self.strength * self.anchor.stretch(network)
 
     def finish(self, network: Any, champion: Any) -> None:
         """Do what the inner strategy does."""

@@ -1,5 +1,7 @@
 """Strategies by name, alone or joined by ``+``."""
 
+from collections.abc import Callable
+
 from januscl.core import InvalidInput, NotFound, Strategy
 from januscl.train.strategies.distill import Distill
 from januscl.train.strategies.drawing import Joint, Naive, Replay
@@ -7,9 +9,23 @@ from januscl.train.strategies.ewc import Ewc
 from januscl.train.strategies.interpolation import Interpolate
 from januscl.train.strategies.lora import Lora
 
-DRAWN = ("naive", "joint", "replay", "replay:balanced", "replay:hardest")
+_DRAWING: dict[str, Callable[[float], Strategy]] = {
+    "naive": lambda share: Naive(),
+    "joint": lambda share: Joint(),
+    "replay": Replay,
+    "replay:balanced": lambda share: Replay(share, "balanced"),
+    "replay:hardest": lambda share: Replay(share, "hardest"),
+}
+_ADDING: dict[str, Callable[[Strategy], Strategy]] = {
+    "lora": Lora,
+    "distill": Distill,
+    "ewc": Ewc,
+    "interpolate": Interpolate,
+    "interpolate:held": lambda inner: Interpolate(inner, held=True),
+}
+DRAWN = tuple(_DRAWING)
 """Which pictures are seen; one of them at most."""
-ADDED = ("lora", "distill", "ewc", "interpolate", "interpolate:held")
+ADDED = tuple(_ADDING)
 """What is done besides, from the innermost: going back comes after all that trains."""
 
 
@@ -42,20 +58,11 @@ def strategy_named(name: str) -> Strategy:
 
 
 def _built(parts: set[str]) -> Strategy:
-    strategy: Strategy = Naive()
-    if "joint" in parts:
-        strategy = Joint()
-    for part in parts:
-        if part.startswith("replay"):
-            # The share that the demo and its figures were made with.
-            share = 0.7 if any(p.startswith("interpolate") for p in parts) else 0.5
-            strategy = Replay(share, part.partition(":")[2] or "uniform")
-    if "lora" in parts:
-        strategy = Lora(strategy)
-    if "distill" in parts:
-        strategy = Distill(strategy)
-    if "ewc" in parts:
-        strategy = Ewc(strategy)
-    if "interpolate" in parts:
-        strategy = Interpolate(strategy)
-    return Interpolate(strategy, held=True) if "interpolate:held" in parts else strategy
+    # The share that the demo and its figures were made with.
+    share = 0.7 if any(part.startswith("interpolate") for part in parts) else 0.5
+    drawn = next((part for part in parts if part in _DRAWING), "naive")
+    strategy = _DRAWING[drawn](share)
+    for name, add in _ADDING.items():
+        if name in parts:
+            strategy = add(strategy)
+    return strategy
