@@ -357,7 +357,8 @@ def alarms(cameras: Sequence[tuple[CameraHealth, Sequence[Observation]]]) -> dic
             cause = main_cause(signals)
             frames, bad = frames + 1, bad + (cause is not None)
             for rate, alarm in rated.items():
-                raised[rate] += alarm.update(health.strangeness(signals), cause is None)
+                known = any(t.closed is None for t in desk.tickets)
+                raised[rate] += alarm.update(health.strangeness(signals), not known)
             opened = desk.update("c", "r", seen.frame.at, cause)
             tickets += sum(t.closed is None for t in opened)
     rows = []

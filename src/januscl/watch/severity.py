@@ -56,13 +56,15 @@ def usual_of(readings: Sequence[Readings], steady: bool, step: int, size: tuple[
         size: Rows and columns of its pictures.
     """
     changes = [r.change for r in readings if r.change is not None]
+    # What a moved camera looks at decides how sharp and how even it is, for many frames on end.
+    worse = 0.5 if steady else 0.9
     return Usual(
-        sharpness=float(np.median([r.sharpness for r in readings])),
+        sharpness=float(np.quantile([r.sharpness for r in readings], 1 - worse)),
         noise=max(1.0, float(np.median([r.noise for r in readings]))),
         change=max(0.05, min(changes)),
         gain=float(np.median([r.gain for r in readings])),
         cast=np.median([r.cast for r in readings], axis=0),
-        bands=float(np.median([r.bands[0] for r in readings])),
+        bands=float(np.quantile([r.bands[0] for r in readings], worse)),
         steady=steady,
         step=step,
         reach=float(np.hypot(*size)) / 4,
