@@ -103,3 +103,13 @@ def test_the_sender_tells_of_what_happens_until_it_is_stopped(hook, tmp_path):
     (line,) = [json.loads(line) for line in out.splitlines()]
     assert line["event"].startswith("pager took ticket.opened (msg_")
     assert json.loads(hook.got[0][1])["data"]["cause"] == "defocus"
+
+
+def test_a_secret_that_the_environment_lacks_is_said_before_anything_is_sent(hook, tmp_path):
+    lacking = {**hook_at(hook.port, "later"), "secrets_from": "NO_SUCH_VARIABLE"}
+    del lacking["secrets"]
+    for words in (["test"], ["run", "--once", "--workspace", str(tmp_path / "w")]):
+        code, _, err = ended(start(*words, targets=[hook_at(hook.port), lacking]))
+        assert code == 1
+        assert "target later" in err
+    assert hook.got == []

@@ -132,3 +132,27 @@ def test_nobody_there_is_a_failure_and_no_crash(post):
     post.shutdown()
     post.server_close()
     assert not send(gone, [notice()]).taken
+
+
+def test_a_host_that_is_none_is_a_failure_and_no_crash(post):
+    reply = send(target(post, host="mail..example"), [notice()])
+    assert (reply.taken, reply.refused) == (False, False)
+
+
+def test_a_password_that_cannot_be_sent_is_a_failure_that_does_not_show_it(tmp_path, monkeypatch):
+    file, context = certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with serving(Post(context, LOGIN)) as post:
+        given = {"security": "starttls", "user": "janus", "password": "hunterß"}
+        reply = send(target(post, **given), [notice()])
+    assert (reply.taken, reply.refused) == (False, False)
+    assert "password" in reply.text
+    assert not any(shown in reply.text for shown in ("hunter", "ß", "xdf"))
+
+
+def test_a_cost_is_one_line_that_a_person_reads(post):
+    cost = {"expected": 42.0, "low": 30.0, "high": 55.5, "trend": "rising"}
+    assert send(target(post), [notice(lost_picks_a_day=cost, robots=["cell-7", "cell-8"])]).taken
+    content = read(post)[1].get_content()
+    assert "  lost_picks_a_day: 42 (30 to 55.5), rising\n" in content
+    assert "  robots: cell-7, cell-8\n" in content

@@ -7,15 +7,26 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from notify_scenes import SECRET, Hook, Post, serving
+from sqlalchemy import text
 
-from januscl.core import Cost, Novelty, NoveltyState, Outcome, Pick, Ticket, new_id
+from januscl.core import (
+    Cost,
+    Novelty,
+    NoveltyState,
+    Outcome,
+    Pick,
+    StorageFull,
+    Ticket,
+    new_id,
+)
 from januscl.line.durable.engine import engine_of
-from januscl.line.telling.notify import TYPES, Mailbox, Webhook
+from januscl.line.telling.notify import TYPES, Mailbox, Webhook, hello
 from januscl.line.telling.notify.outbox import Outbox
 from januscl.line.telling.notify.reading import notice_of
 from januscl.line.telling.notify.sender import Sender
@@ -230,6 +241,92 @@ def test_a_digest_that_is_tried_again_holds_the_same_notices(site):
         assert [b"6 notices" in data for _, data in post.got] == [True, True]
 
 
+def test_a_digest_that_waits_is_sent_one_by_one_where_its_mailbox_became_a_webhook(site, hook):
+    with serving(Post()) as post:
+        sender = site.clocked(mailbox(post))
+        sender.read()
+        site.happen(6)
+        post.refuse = {"MAIL": "451 later"}
+        sender.run(threading.Event(), once=True)
+    site.now += 60
+    site.clocked(target(hook, "shift")).run(threading.Event(), once=True)
+    assert causes(hook) == [f"cause-{k}" for k in range(6)]
+
+
+EARLIER = """CREATE TABLE januscl_outbox (number INTEGER PRIMARY KEY, target VARCHAR(60) NOT NULL,
+notice TEXT NOT NULL, queued FLOAT NOT NULL, due FLOAT NOT NULL, tries INTEGER NOT NULL,
+batch BIGINT)"""
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_sender_that_comes_late_touches_no_notice_but_its_own(site, earlier):
+    if earlier:
+        with site.engine.begin() as connection:
+            connection.execute(text(EARLIER))
+    outbox = Outbox(site.engine)
+    outbox.add(None, 0, {"pager": [hello("pager")]}, 0.0)
+    late = outbox.next("pager", 2, 1)
+    outbox.drop(late)
+    outbox.add(0, 1, {"pager": [hello("pager")]}, 0.0)
+    newer = outbox.next("pager", 2, 1)
+    assert (newer.numbers == late.numbers) == earlier
+    outbox.put_off(late, 1e9)
+    outbox.drop(late)
+    assert outbox.next("pager", 2, 1) == newer
+    outbox.put_off(newer, 1e9)
+    assert outbox.next("pager", 2, 1).due == 1e9
+    outbox.drop(newer)
+    assert outbox.next("pager", 2, 1) is None
+
+
+def test_an_error_of_any_kind_ends_no_target_and_its_text_is_not_logged(site, hook, caplog):
+    sender = site.sender(target(hook))
+    sender.read()
+    site.happen(1)
+    sender.read()
+    change = text("UPDATE januscl_outbox SET notice = :notice")
+    with site.engine.begin() as connection:
+        whole = connection.scalar(text("SELECT notice FROM januscl_outbox"))
+        connection.execute(change, {"notice": '["token-1234"]'})
+    with running(sender):
+        until(lambda: "pager: TypeError" in caplog.text)
+        with site.engine.begin() as connection:
+            connection.execute(change, {"notice": whole})
+        until(lambda: len(hook.got) == 1)
+    assert "token-1234" not in caplog.text
+
+
+def test_many_rows_of_which_none_is_told_end_no_single_run(site, hook):
+    sender = site.sender(target(hook))
+    sender.read()
+    site.happen(250, "slice.kept")
+    site.happen(1)
+    sender.run(threading.Event(), once=True)
+    assert causes(hook) == ["cause-0"]
+
+
+class Full(Sender):
+    """On a disk without room, the first time."""
+
+    full = True
+
+    def _drop_orphans(self):
+        if self.full:
+            self.full = False
+            raise StorageFull("there is no room")
+        super()._drop_orphans()
+
+
+def test_a_disk_without_room_is_logged_and_does_not_end_the_sender(site, hook, caplog):
+    given = {"pause": 0.01, "lasts": 0.2, "first": 0.02}
+    site.sender(target(hook)).read()
+    site.happen(1)
+    with running(Full(site.workspace.catalogue, site.engine, [target(hook)], **given)):
+        until(lambda: len(hook.got) == 1)
+    assert "there is no room" in caplog.text
+    assert "the workspace or the workflows' database" in caplog.text
+
+
 def test_one_sender_of_several_is_at_work_and_another_takes_over(site, hook):
     site.sender(target(hook)).read()
     with running(site.sender(target(hook))), running(site.sender(target(hook))):
@@ -275,8 +372,9 @@ def test_no_secret_and_no_url_is_logged(site, hook, caplog):
         until(lambda: len(hook.got) == 2)
     ours = [r.getMessage() for r in caplog.records if r.name.startswith("januscl")]
     assert any("HTTP 500" in line for line in ours)
+    every = [r.getMessage() for r in caplog.records]
     for secret in ("token-1234", SECRET, SECRET.removeprefix("whsec_")):
-        assert not any(secret in line for line in ours)
+        assert not any(secret in line for line in every)
 
 
 @pytest.mark.slow
@@ -360,10 +458,28 @@ def test_a_notice_of_a_novelty_says_what_it_costs_and_a_ticket_which_robot(site)
     assert opened.data["robot"] == "cell-7"
 
 
-def test_a_body_is_bounded_whatever_a_row_holds(site):
-    detail = {"model": "m" * 9000, "stage": "rolled_back", "reasons": ["ä" * 9000] * 900}
-    notice = notice_of(1, AuditRow(NOW, "x", "release.fail", "r", detail), site.workspace.catalogue)
+@pytest.mark.parametrize("sign", ["m", "ä", "\N{SNOWMAN}", "\N{BROOM}", '"', "\0"])
+def test_a_body_is_bounded_whatever_a_row_holds(site, sign):
+    catalogue, long = site.workspace.catalogue, sign * 9000
+    many = {"reasons": [long] * 900}
+    names = ("camera", "cause", "evidence", "name", "model")
+    detail = {"stage": "rolled_back", **many, **dict.fromkeys(names, long)}
+    notice = notice_of(1, AuditRow(NOW, "x", "release.fail", "r", detail), catalogue)
     assert len(notice.body) < 16 * 1024
+    assert notice.data["model"].startswith(sign * 50)
+
+
+ABOUT_NOVELTIES = [row for row in ROWS if str(row[2]).startswith("novelty.")]
+
+
+@pytest.mark.parametrize(("action", "detail", "type"), ABOUT_NOVELTIES)
+def test_a_routine_campaign_is_told_as_no_novelty(site, action, detail, type):
+    catalogue = site.workspace.catalogue
+    catalogue.novelties.put(replace(novelty(), name="routine-1"))
+    row = AuditRow(NOW, "line", action, "n-1", detail | {"name": "routine-1"})
+    assert notice_of(7, row, catalogue) is None
+    site.audit.record("triage", "novelty.new", "n-1", {"name": "routine-1"}, NOW)
+    assert notice_of(7, row, catalogue).type == type
 
 
 @pytest.mark.parametrize(("by_day", "trend"), [(1, Trend.RISING), (-1, Trend.FALLING),

@@ -10,7 +10,7 @@ from notify_scenes import OTHER, SECRET
 
 from januscl.core import InvalidInput
 from januscl.line.settings import describe, load_settings
-from januscl.line.telling.notify import TYPES, Mailbox, Webhook
+from januscl.line.telling.notify import TYPES, Mailbox, Webhook, hello, send
 
 HOOK = {"name": "pager", "url": "https://hooks.example/in/token-1234", "secrets": [SECRET]}
 MAIL = {"name": "shift", "host": "mail.example", "sender": "janus@example.com",
@@ -46,11 +46,34 @@ def test_targets_come_from_the_file_and_their_secrets_from_the_environment(tmp_p
     assert len(hook.keys) == 2
     assert hook.wants("ticket.opened")
     assert not hook.wants("release.done")
-    assert mail.password.get_secret_value() == "hunter2"
+    assert mail.login == ("j", "hunter2")
     shown = {setting.name: setting.value for setting in describe(found)}
     assert (shown["webhooks"], shown["emails"]) == ("pager", "shift")
     for secret in (SECRET, OTHER, "hunter2", "PAGER_KEYS="):
         assert secret not in repr(found) + str(found) + str(describe(found))
+
+
+def test_only_who_sends_needs_the_secrets_in_the_environment(monkeypatch):
+    for name in ("PAGER_KEYS", "MAIL_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+    hook = {"name": "pager", "url": HOOK["url"], "secrets_from": "PAGER_KEYS"}
+    mail = {**MAIL, "user": "j", "password_from": "MAIL_PASSWORD"}
+    targets = load(monkeypatch, [hook], [mail]).targets
+    for target in targets:
+        with pytest.raises(ValueError, match="the environment does not hold"):
+            target.check()
+        reply = send(target, [hello(target.name)])
+        assert not reply.taken
+        assert "the environment does not hold" in reply.text
+    monkeypatch.setenv("PAGER_KEYS", f"{SECRET} {OTHER}")
+    monkeypatch.setenv("MAIL_PASSWORD", "hunter2")
+    for target in targets:
+        target.check()
+    for wrong in ("token-1234", f"{SECRET} " * 3):
+        monkeypatch.setenv("PAGER_KEYS", wrong)
+        with pytest.raises(ValueError, match="secret") as caught:
+            targets[0].check()
+        assert wrong not in str(caught.value)
 
 
 def test_a_url_is_a_secret_too(monkeypatch):
@@ -74,7 +97,7 @@ def test_a_url_is_a_secret_too(monkeypatch):
         ({"secrets": ["token-1234"]}, "a secret is whsec_"),
         ({"secrets": ["whsec_AAAA"]}, "24 to 64"),
         ({"secrets_from": "PAGER_KEYS"}, "not both"),
-        ({"secrets": [], "secrets_from": "token-1234"}, "the environment does not hold"),
+        ({"secrets": [], "secrets_from": "token-1234"}, "pattern"),
         ({"about": ["tickets"]}, "'tickets' is none of"),
         ({"about": []}, "at least 1"),
         ({"name": "a b"}, "pattern"),
@@ -97,7 +120,12 @@ def test_a_webhook_that_cannot_be_used_is_refused_and_nothing_of_it_shown(
         ({"to": []}, "at least 1"),
         ({"to": ["ops@example.com\nBcc: x@example.com"]}, "plain addresses"),
         ({"sender": "Janus <janus@example.com>"}, "plain addresses"),
+        ({"to": ["a,b@example.com"]}, "plain addresses"),
+        ({"to": ["g:x,y@example.com"]}, "plain addresses"),
         ({"password": "hunter2"}, "belong together"),
+        ({"password_from": "MAIL_PASSWORD"}, "belong together"),
+        ({"user": "j", "password": "hunter2", "password_from": "MAIL_PASSWORD"}, "not both"),
+        ({"user": "j", "password_from": "MAIL_PASSWORD", "security": "none"}, "a password needs"),
         ({"user": "j", "password": "hunter2", "security": "none"}, "a password needs"),
         ({"security": "ssl"}, "'starttls', 'tls' or 'none'"),
         ({"port": 0}, "greater than or equal to 1"),

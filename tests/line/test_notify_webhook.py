@@ -170,8 +170,10 @@ def test_nobody_there_is_a_failure_and_no_crash(hook):
     hook.shutdown()
     hook.server_close()
     assert not send(gone, [hello("pager")]).taken
-    lost = Webhook(name="x", url="https://no-such-name.invalid/", secrets=[SECRET])
-    assert not send(lost, [hello("x")]).taken
+    for url in ("https://no-such-name.invalid/", "https://token-1234..b/", "https://xn--0/"):
+        reply = send(Webhook(name="x", url=url, secrets=[SECRET]), [hello("x")])
+        assert not reply.taken
+        assert "token-1234" not in reply.text
 
 
 def test_https_is_checked_by_name_though_the_address_is_connected_to(tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from januscl.cli.options import JsonOption
 from januscl.cli.output import print_rows
 from januscl.cli.service import FolderOption
 from januscl.cli.worker import LinesOption, WorkflowsOption
-from januscl.core import NotFound
+from januscl.core import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from januscl.line.settings import Settings
@@ -84,6 +84,12 @@ def _targets(settings: "Settings", name: str | None) -> "list[Target]":
         known = ", ".join(one.name for one in settings.targets) or "none at all"
         what = "there is no target" if name is None else f"there is no target {name}"
         raise NotFound(f"{what}; the settings have {known}. docs/notify.md shows how to add one")
+    for one in found:
+        try:
+            one.check()
+        except ValueError as error:
+            fix = "docs/notify.md shows how to give it."
+            raise InvalidInput(f"target {one.name}", "its secret", str(error), fix) from None
     return found
 
 

@@ -2,11 +2,11 @@
 
 import smtplib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from email.message import EmailMessage
 from email.utils import format_datetime
 from hashlib import sha256
-from typing import Literal
+from typing import Any, Literal
 
 import httpx
 
@@ -71,6 +71,8 @@ def deliver(
     except (smtplib.SMTPException, OSError) as error:
         told = str(error).strip() or "the connection broke"
         return Reply(False, f"{type(error).__name__}: {told}"[:200])
+    except UnicodeError:  # whose text may hold a part of the password
+        return Reply(False, "the host, user or password is nothing that can be sent")
     if left_out:
         return Reply(True, f"SMTP 250, but not for {', '.join(sorted(left_out))}")
     return Reply(True, "SMTP 250")
@@ -121,6 +123,16 @@ def _plain(text: str) -> str:
 
 
 def _told(notice: Notice) -> str:
-    fields = [f"  {name}: {_plain(str(value))}" for name, value in notice.data.items()]
+    fields = [f"  {name}: {_plain(_written(value))}" for name, value in notice.data.items()]
     head = f"{notice.at:%Y-%m-%d %H:%M:%S} UTC  {notice.type}  {_plain(notice.text)}"
     return "\n".join([head, *fields, f"  notice: {notice.id}"])
+
+
+def _written(value: Any) -> str:
+    """Return a field's value as a person reads it, such as ``42 (30 to 55), rising``."""
+    if isinstance(value, Mapping) and {"expected", "low", "high", "trend"} <= value.keys():
+        low, high = value["low"], value["high"]
+        return f"{value['expected']:g} ({low:g} to {high:g}), {value['trend']}"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value)

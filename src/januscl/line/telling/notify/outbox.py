@@ -13,6 +13,7 @@ from datetime import datetime
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Engine,
     Float,
     Integer,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    tuple_,
     update,
 )
 
@@ -46,6 +48,7 @@ _outbox = Table(
     Column("due", Float, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("batch", BigInteger),
+    sqlite_autoincrement=True,  # the number of a row that went is never given to another
 )
 _AUDIT = "audit"
 
@@ -112,6 +115,9 @@ class Outbox:
     def next(self, target: str, digest_from: int, most: int) -> Waiting | None:
         """Return what is sent next; the same again until it is dropped.
 
+        Only where it has more notices than a message may hold now, as when a mailbox became a
+        webhook, is it taken apart.
+
         Args:
             target: Its name.
             digest_from: Notices that wait from which they are sent as one.
@@ -123,10 +129,15 @@ class Outbox:
             rows = connection.execute(oldest.limit(max(digest_from, most))).all()
             if not rows:
                 return None
-            if rows[0].batch is not None:
-                rows = [row for row in rows if row.batch == rows[0].batch]
+            together = [row for row in rows if row.batch is not None and row.batch == rows[0].batch]
+            if 0 < len(together) <= most:
+                rows = together
             else:
-                rows = rows[:most] if len(rows) >= digest_from else rows[:1]
+                if together:
+                    apart = update(_outbox).where(table.target == target)
+                    apart = apart.where(table.batch == rows[0].batch)
+                    connection.execute(apart.values(batch=None))
+                rows = rows[:most] if len(rows) >= digest_from and not together else rows[:1]
                 # Tried again, it holds the same notices, whatever came meanwhile.
                 mine = update(_outbox).where(table.number.in_([row.number for row in rows]))
                 connection.execute(mine.values(batch=rows[0].number))
@@ -141,11 +152,11 @@ class Outbox:
     def drop(self, waiting: Waiting) -> None:
         """Forget what was taken, or given up."""
         with self._engine.begin() as connection:
-            connection.execute(delete(_outbox).where(_outbox.c.number.in_(waiting.numbers)))
+            connection.execute(delete(_outbox).where(_very(waiting)))
 
     def put_off(self, waiting: Waiting, due: float) -> None:
         """Say that an attempt failed, and when the next may be made."""
-        mine = update(_outbox).where(_outbox.c.number.in_(waiting.numbers))
+        mine = update(_outbox).where(_very(waiting))
         with self._engine.begin() as connection:
             connection.execute(mine.values(due=due, tries=waiting.tries + 1))
 
@@ -154,6 +165,16 @@ class Outbox:
         query = select(_outbox.c.target, func.count()).group_by(_outbox.c.target)
         with self._engine.begin() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _very(waiting: Waiting) -> ColumnElement[bool]:
+    """Return what holds for these notices alone.
+
+    A database made by an earlier version may give a number anew, and a sender that lost the lead
+    may come late: by its number alone it would take a newer notice for the one it sent.
+    """
+    mine = zip(waiting.numbers, map(_text, waiting.notices), strict=True)
+    return tuple_(_outbox.c.number, _outbox.c.notice).in_(list(mine))
 
 
 def _text(notice: Notice) -> str:

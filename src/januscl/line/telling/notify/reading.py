@@ -1,5 +1,6 @@
 """Which rows of the audit log are told outside, and what is told of each."""
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
@@ -26,7 +27,8 @@ _ENDS: Mapping[str, str] = {
 }
 _FIELDS = ("camera", "cause", "evidence", "name", "asked", "labels", "model", "stage", "reasons")
 _LONGEST, _MOST = 500, 8
-"""Characters of a text, and texts of a list: a body stays below 16 KiB."""
+"""Bytes of a text as it is sent, and texts of a list: a body stays below 16 KiB."""
+_ROUTINE = re.compile(r"routine-\d+")
 
 
 def notice_of(number: int, row: AuditRow, catalogue: Catalogue) -> Notice | None:
@@ -45,6 +47,8 @@ def notice_of(number: int, row: AuditRow, catalogue: Catalogue) -> Notice | None
     with suppress(NotFound):  # the audit log remembers more than the catalogue does
         fields = {**about(catalogue, row.subject), **fields}
     data = {"id": row.subject, **{name: _short(value) for name, value in fields.items()}}
+    if type.startswith("novelty.") and _is_routine(row.subject, data.get("name"), catalogue):
+        return None
     digest = sha256(canonical([number, row.at.isoformat(), row.action, row.subject])).hexdigest()
     return Notice(f"msg_{digest[:32]}", type, row.at, _said(type, data), data)
 
@@ -53,6 +57,13 @@ def _type_of(row: AuditRow) -> str | None:
     if row.action.startswith("release."):
         return _ENDS.get(row.detail.get("stage", ""))
     return _ACTIONS.get(row.action)
+
+
+def _is_routine(id: str, name: object, catalogue: Catalogue) -> bool:
+    """Say whether a record stands for a routine campaign: nothing new was seen."""
+    if not isinstance(name, str) or not _ROUTINE.fullmatch(name):
+        return False
+    return all(row.action != "novelty.new" for row in catalogue.audit.list(subject=id))
 
 
 def _ticket(catalogue: Catalogue, id: str) -> Json:
@@ -89,8 +100,8 @@ def _release(catalogue: Catalogue, id: str) -> Json:
 
 
 def _short(value: Any) -> Any:
-    if isinstance(value, str) and len(value) > _LONGEST:
-        return value[: _LONGEST - 1] + "…"
+    if isinstance(value, str):
+        return _cut(value)
     if isinstance(value, list):
         return [_short(one) for one in value[:_MOST]]
     return value
@@ -102,5 +113,13 @@ def _said(type: str, data: Mapping[str, Any]) -> str:
         fields["name"] = f"novelty {data['id'][:13]}"
     reasons = data.get("reasons", [])
     fields["reasons"] = " ".join(map(str, reasons)) or "no reason was given"
-    line = " ".join(TYPES[type].format(**fields).split())
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    return _cut(" ".join(TYPES[type].format(**fields).split()))
+
+
+def _cut(text: str) -> str:
+    if len(canonical(text)) <= _LONGEST:
+        return text
+    kept = text[:_LONGEST]
+    while len(canonical(f"{kept}…")) > _LONGEST:
+        kept = kept[:-1]
+    return f"{kept}…"

@@ -82,8 +82,8 @@ class Sender:
                         self._work(stop, lost, once)
                     finally:
                         lead.give_up()
-            except SQLAlchemyError:
-                _log.exception("the workflows' database does not answer; it is tried again")
+            except (JanusError, SQLAlchemyError):
+                _log.exception("the workspace or the workflows' database could not be used")
             if once:
                 return
             stop.wait(self._lasts / 4)
@@ -93,7 +93,7 @@ class Sender:
         over, wakes = threading.Event(), {one.name: threading.Event() for one in self._targets}
         self._drop_orphans()
         if once:
-            while self.read():
+            while self.read() is not None and not stop.is_set() and not lost.is_set():
                 pass
         threads = [
             threading.Thread(
@@ -110,8 +110,8 @@ class Sender:
                     told = self.read()
                 except (JanusError, SQLAlchemyError):
                     _log.exception("the audit log could not be read; it is tried again")
-                    told = set()
-                for name in told:
+                    told = None
+                for name in told or ():
                     wakes[name].set()
                 stop.wait(self._pause)
         finally:
@@ -121,15 +121,19 @@ class Sender:
                 wakes[name].set()
                 thread.join(None if once else _ENDS_S)
 
-    def read(self) -> set[str]:
-        """Make notices of what the audit log gained; return the names of those who get some."""
+    def read(self) -> set[str] | None:
+        """Make notices of what the audit log gained.
+
+        Returns:
+            The names of those who get some; None where there was nothing to read.
+        """
         mark, last = self._outbox.mark(), self._catalogue.audit.last()
         if mark is None or last < mark:  # the first time, or the catalogue is an older copy
             self._outbox.add(mark, last, {}, self._clock())
             return set()
         rows = self._catalogue.audit.after(mark, _AT_ONCE)
         if not rows:
-            return set()
+            return None
         made = [notice_of(number, row, self._catalogue) for number, row in rows]
         notices = [notice for notice in made if notice is not None]
         wanted = {
@@ -149,6 +153,10 @@ class Sender:
             except (JanusError, SQLAlchemyError):
                 _log.exception("what waits for %s could not be read", target.name)
                 rest = self._pause
+            except Exception as error:  # the target is served on, whatever it was
+                # An error's text may hold what it was about: a password, a URL.
+                _log.error("%s: %s; it is tried again", target.name, type(error).__name__)
+                rest = self._pause
             if rest > 0 and once:
                 return
             if rest > 0 and not over.is_set():
@@ -164,7 +172,10 @@ class Sender:
         rest = waiting.due - self._clock()
         if rest > 0:
             return min(rest, _IDLE_S)
-        reply = send(target, waiting.notices)
+        try:
+            reply = send(target, waiting.notices)
+        except Exception as error:  # whatever it was, it is given up in the end as all that fails
+            reply = Reply(False, type(error).__name__)
         if reply.taken:
             self._outbox.drop(waiting)
             _log.info("%s took %s: %s", target.name, _named(waiting.notices), reply.text)

@@ -4,8 +4,8 @@ import base64
 import binascii
 import os
 import re
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Self
+from collections.abc import Sequence
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -15,13 +15,14 @@ from januscl.line.telling.notify.notice import TEST, TYPES, Notice
 from januscl.line.telling.notify.reply import Reply
 from januscl.line.telling.notify.webhook import post
 
-_ADDRESS = re.compile(r"[!-;=?A-~]+@[A-Za-z0-9.-]+")
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_{|}~`-]+@[A-Za-z0-9.-]+")
 _PLAIN = re.compile(r"[!-~]{1,2000}")
 _KEY = "whsec_"
 _LEAST_KEY, _MOST_KEY = 24, 64
 _KEYS = 2
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")]
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,199}$")]
 
 
 class _Told(BaseModel):
@@ -63,25 +64,24 @@ class Webhook(_Told):
         url: Where to. Secret: for many receivers it is all that one needs to know.
         secrets: Keys as Standard Webhooks writes them, ``whsec_`` and base64 of 24 to 64 bytes:
             one, or two while keys are changed. All sign.
-        secrets_from: Variable of the environment that holds them instead, divided by spaces.
+        secrets_from: Variable of the environment that holds them instead, divided by spaces. It is
+            read when a notice is sent: no other process needs to have it.
         private: Its address may be one that is not public.
         plain: It may be http.
     """
 
     url: SecretStr
-    secrets: tuple[SecretStr, ...] = Field(min_length=1, max_length=_KEYS)
-    secrets_from: str | None = None
+    secrets: tuple[SecretStr, ...] = ()
+    secrets_from: Variable | None = None
     private: bool = False
     plain: bool = False
 
-    @model_validator(mode="before")
-    @classmethod
-    def _from_environment(cls, value: Any) -> Any:
-        return _filled(value, "secrets", str.split)
-
     @model_validator(mode="after")
     def _usable(self) -> Self:
-        _ = self.keys
+        if self.secrets_from is None:
+            _ = self.keys
+        elif self.secrets:
+            raise ValueError("give secrets or secrets_from, not both")
         text = self.url.get_secret_value()
         if not _PLAIN.fullmatch(text):
             raise ValueError("url must be ASCII without spaces; encode what is not")
@@ -98,8 +98,21 @@ class Webhook(_Told):
 
     @property
     def keys(self) -> list[bytes]:
-        """What signs."""
-        return [_key(secret.get_secret_value()) for secret in self.secrets]
+        """What signs.
+
+        Raises:
+            ValueError: The variable is not set, or holds something else than keys.
+        """
+        secrets = [secret.get_secret_value() for secret in self.secrets]
+        if self.secrets_from is not None:
+            secrets = _held(self.secrets_from, "secrets_from").split()
+        if not 1 <= len(secrets) <= _KEYS:
+            raise ValueError(f"secrets must be at least 1 and at most {_KEYS}")
+        return [_key(secret) for secret in secrets]
+
+    def check(self) -> None:
+        """See that there is what signs; raise ValueError where there is not."""
+        _ = self.keys
 
     @property
     def place(self) -> str:
@@ -115,7 +128,8 @@ class Mailbox(_Told):
         host, port: Of the server that takes the messages.
         security: ``starttls``, ``tls`` from the start, or ``none``.
         user, password: For the server, where it asks.
-        password_from: Variable of the environment that holds the password instead.
+        password_from: Variable of the environment that holds the password instead. It is read when
+            a notice is sent: no other process needs to have it.
         sender: Address that the messages come from.
         to: Addresses.
         digest_from: Notices that wait at once from which they come as one message.
@@ -126,26 +140,42 @@ class Mailbox(_Told):
     security: Security = "starttls"
     user: str | None = None
     password: SecretStr | None = None
-    password_from: str | None = None
+    password_from: Variable | None = None
     sender: str
     to: tuple[str, ...] = Field(min_length=1, max_length=50)
     digest_from: int = Field(default=5, ge=2, le=1000)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_environment(cls, value: Any) -> Any:
-        return _filled(value, "password", str)
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
         for address in (self.sender, *self.to):
             if len(address) > 254 or not _ADDRESS.fullmatch(address):
                 raise ValueError("sender and to must be plain addresses such as ops@example.com")
-        if (self.user is None) != (self.password is None):
+        if self.password is not None and self.password_from is not None:
+            raise ValueError("give password or password_from, not both")
+        has = self.password is not None or self.password_from is not None
+        if (self.user is not None) != has:
             raise ValueError("user and password belong together")
-        if self.password is not None and self.security == "none":
+        if has and self.security == "none":
             raise ValueError("a password needs security = 'starttls' or 'tls'")
         return self
+
+    @property
+    def login(self) -> tuple[str, str] | None:
+        """User and password, where the server asks for them.
+
+        Raises:
+            ValueError: The variable is not set.
+        """
+        if self.user is None:
+            return None
+        if self.password_from is not None:
+            return self.user, _held(self.password_from, "password_from")
+        assert self.password is not None
+        return self.user, self.password.get_secret_value()
+
+    def check(self) -> None:
+        """See that there is a password where one is needed; raise ValueError where there is not."""
+        _ = self.login
 
     @property
     def place(self) -> str:
@@ -163,26 +193,23 @@ def send(target: Target, notices: Sequence[Notice]) -> Reply:
         target: Whom to.
         notices: One for a webhook; one or many for a mailbox.
     """
+    try:
+        target.check()
+    except ValueError as error:
+        return Reply(False, str(error))
     if isinstance(target, Webhook):
         (notice,) = notices
         return post(target.url.get_secret_value(), target.keys, notice, target.private)
     message = composed(target.sender, target.to, notices)
-    login = None
-    if target.user is not None and target.password is not None:
-        login = target.user, target.password.get_secret_value()
-    return deliver(message, target.host, target.port, target.security, login)
+    return deliver(message, target.host, target.port, target.security, target.login)
 
 
-def _filled(value: Any, name: str, read: Any) -> Any:
-    """Return a target's table with what the environment holds of it."""
-    variable = value.get(f"{name}_from") if isinstance(value, Mapping) else None
-    if not isinstance(variable, str):
-        return value
-    if value.get(name):
-        raise ValueError(f"give {name} or {name}_from, not both")
-    if not os.environ.get(variable):
-        raise ValueError(f"the environment does not hold the variable that {name}_from names")
-    return {**value, name: read(os.environ[variable])}
+def _held(variable: str, setting: str) -> str:
+    """Return what the environment holds; the name is not told, for it may be the secret itself."""
+    value = os.environ.get(variable)
+    if not value:
+        raise ValueError(f"the environment does not hold the variable that {setting} names")
+    return value
 
 
 def _key(secret: str) -> bytes:

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import logging
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from januscl.line.telling.notify.notice import Notice
 from januscl.line.telling.notify.reply import Reply
 
 DEADLINE_S = 15.0
-"""Of one attempt as a whole, however slowly the target answers."""
+"""Of one attempt, however slowly the target answers; only its name may take longer to look up."""
 _CONNECT_S = 5.0
 _LONGEST_WAIT_S = 3600.0
 _LATER = frozenset({401, 403, 404, 407, 408, 425, 429})
@@ -63,6 +64,8 @@ def post(url: str, keys: Sequence[bytes], notice: Notice, private: bool = False)
         async with asyncio.timeout(DEADLINE_S):
             return await _post(httpx.URL(url), keys, notice, private)
 
+    for name in ("httpx", "httpcore"):  # they log the URL, which is a secret
+        logging.getLogger(name).setLevel(logging.WARNING)
     try:
         return asyncio.run(within())
     except NotAllowed as error:
@@ -72,6 +75,8 @@ def post(url: str, keys: Sequence[bytes], notice: Notice, private: bool = False)
     except (httpx.HTTPError, OSError) as error:
         told = str(error).strip() or "the connection broke"
         return Reply(False, f"{type(error).__name__}: {told}"[:200])
+    except (UnicodeError, httpx.InvalidURL):  # whose text may hold a part of the URL
+        return Reply(False, "the URL has no host that could be looked up")
 
 
 async def _post(url: httpx.URL, keys: Sequence[bytes], notice: Notice, private: bool) -> Reply:
