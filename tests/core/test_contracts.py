@@ -93,8 +93,19 @@ def test_a_model_that_breaks_a_promise_is_told_which(model, says):
 class Drawer:
     """A strategy that draws by chance from all there is."""
 
+    name = "drawer"
+
+    def begin(self, network, champion, new, history, batch_of):
+        return self
+
     def draw(self, new, history, shape, rng):
         return rng.integers(0, new + history, shape)
+
+    def penalty(self, network, batch):
+        return 0.0
+
+    def finish(self, network, champion):
+        pass
 
 
 class OwnChance(Drawer):

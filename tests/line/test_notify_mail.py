@@ -154,5 +154,5 @@ def test_a_cost_is_one_line_that_a_person_reads(post):
     cost = {"expected": 42.0, "low": 30.0, "high": 55.5, "trend": "rising"}
     assert send(target(post), [notice(lost_picks_a_day=cost, robots=["cell-7", "cell-8"])]).taken
     content = read(post)[1].get_content()
-    assert "  lost_picks_a_day: 42 (30 to 55.5), rising\n" in content
-    assert "  robots: cell-7, cell-8\n" in content
+    assert "  lost_picks_a_day: 42 (30 to 55.5), rising" in content.splitlines()
+    assert "  robots: cell-7, cell-8" in content.splitlines()

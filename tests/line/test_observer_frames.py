@@ -188,15 +188,11 @@ def test_a_frame_whose_unexplained_part_cannot_be_described_is_judged_as_the_mod
     assert all(at_work.catalogue.observations.get(id).pick is not None for id in ids)
 
 
-def test_embeddings_of_another_length_are_told_and_the_camera_is_judged_all_the_same(at_work):
+def test_embeddings_of_another_length_are_refused_and_the_next_frame_is_taken(at_work):
     frame, seen = at_work.frame()
-    dark = replace(frame, image=(frame.image * 0.4).astype(np.uint8))
-    shorter = replace(seen, embeddings=seen.embeddings[:, :5])
-    at_work.picked(at_work.observer.observe(dark, shorter, "m-1"))
-    ((thing, reason),) = at_work.rejects
-    assert thing == "novelty by model m-1 of camera camera-a"
-    assert reason.startswith("ValueError: ")
-    assert sum(at_work.causes.values()) == 1
+    with pytest.raises(InvalidInput, match="rows as long as the fleet's"):
+        at_work.observer.observe(frame, replace(seen, embeddings=seen.embeddings[:, :5]), "m-1")
+    at_work.picked(at_work.observer.observe(frame, seen, "m-1"))
 
 
 def test_a_frame_older_than_the_one_before_is_kept_and_told(at_work):
