@@ -99,11 +99,6 @@ def test_harm_on_a_beta_line_sends_every_robot_back_to_the_champion(site):
     assert novelty.state is not NoveltyState.CLOSED, "it is still to be learned"
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="A worker killed right after labels were asked for may ask for them again: `ask` is "
-    "recorded after its effects, and an interrupted novelty collects anew.",
-)
 def test_another_worker_goes_on_where_a_killed_one_was(site):
     folder, workspace, robots = site
     for _ in range(20):

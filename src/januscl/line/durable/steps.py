@@ -24,6 +24,7 @@ from januscl.line.durable.once import once
 from januscl.line.durable.shop import Shop
 from januscl.line.memory import has_history
 from januscl.line.moving import interrupted
+from januscl.store import Transaction
 
 WAIT, READY, OVER = "wait", "ready", "over"
 """What a look comes to: wait on, go on, or there is nothing left to do."""
@@ -77,12 +78,17 @@ class Steps:
                 ledger.move(novelty, NoveltyState.COLLECTING, now)
                 return NOTHING
             ledger.move(novelty, NoveltyState.LABELLING, now)
-            for frame in frames:
-                task = make_task(frame, novelty)
-                self._catalogue.label_tasks.add(task, self._workspace.put_image(task.image))
-            tasks = len(answers.open(novelty))
-            once(self._workspace, step, "labels.asked", novelty, {"open": tasks}, now)
-        return tasks
+            made = [make_task(frame, novelty) for frame in frames]
+            asked = [(task, self._workspace.put_image(task.image)) for task in made]
+
+            def ask(tx: Transaction) -> None:
+                # Together: a part of them, answered after a kill, would pass for all.
+                for task, image in asked:
+                    tx.label_tasks.add(task, image)
+
+            detail = {"open": len(answers.open(novelty)) + len(asked)}
+            once(self._workspace, step, "labels.asked", novelty, detail, now, ask)
+            return len(answers.open(novelty))
 
     def labelled(self, step: str, novelty: str) -> str:
         """Say whether enough labels came."""
