@@ -15,7 +15,9 @@ from januscl.store.log import EMBEDDINGS, IMAGE, LogRecord, ObservationLog, Parc
 from januscl.store.observing import Prepared
 from januscl.store.records import (
     AuditRow,
+    CauseReading,
     CheckIn,
+    HealthMinute,
     InboxRow,
     Known,
     LabelRow,
@@ -32,9 +34,9 @@ from januscl.store.tending import tend
 from januscl.store.workspace import Workspace
 
 __all__ = [
-    "EMBEDDINGS", "IMAGE", "AuditRow", "Catalogue", "CheckIn", "Checked", "Copied", "Finding",
-    "InboxRow", "Known", "LabelRow", "LabelTaskRow", "LocalBlobs", "LogMarks", "LogRecord",
-    "ObservationLog", "ObservationRow", "Parcel", "Prepared", "RejectRow", "Role", "S3Blobs",
-    "TokenRow", "Transaction", "VerdictRow", "Workspace", "Wrong", "backup", "fsck", "restore",
-    "tend",
+    "EMBEDDINGS", "IMAGE", "AuditRow", "Catalogue", "CauseReading", "CheckIn", "Checked", "Copied",
+    "Finding", "HealthMinute", "InboxRow", "Known", "LabelRow", "LabelTaskRow", "LocalBlobs",
+    "LogMarks", "LogRecord", "ObservationLog", "ObservationRow", "Parcel", "Prepared", "RejectRow",
+    "Role", "S3Blobs", "TokenRow", "Transaction", "VerdictRow", "Workspace", "Wrong", "backup",
+    "fsck", "restore", "tend",
 ]  # fmt: skip

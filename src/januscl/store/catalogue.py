@@ -7,6 +7,7 @@ from typing import Self
 
 from januscl.store.arriving import CheckIns, Inbox
 from januscl.store.database import Database, Door
+from januscl.store.health import CameraHealthLog
 from januscl.store.journal import Audit, Rejects
 from januscl.store.keeping import LogState, Pins
 from januscl.store.labelling import Labels, LabelTasks
@@ -28,6 +29,7 @@ class Transaction:
     def __init__(self, door: Door) -> None:
         self.cells = Cells(door)
         self.observations = Observations(door)
+        self.camera_health = CameraHealthLog(door)
         self.events = Events(door)
         self.tickets = Tickets(door)
         self.novelties = Novelties(door)

@@ -44,6 +44,42 @@ class ObservationRow:
 
 
 @dataclass(frozen=True)
+class CauseReading:
+    """What was read of one cause of a fault in one camera's frames of one minute.
+
+    Attributes:
+        frames: In which it was read.
+        alarms: Of them, those that it explains: frames of which it is the main cause.
+        mean, worst: Of its severity, in the unit of its evidence; see `januscl.core.Signal`.
+        score: The worst score, by which an alarm is judged.
+    """
+
+    frames: int
+    alarms: int
+    mean: float
+    worst: float
+    score: float
+
+
+@dataclass(frozen=True)
+class HealthMinute:
+    """What was read of one camera in one minute.
+
+    Attributes:
+        at: When the minute began, UTC.
+        frames: That were read.
+        faulty: Of them, those with a fault, whatever its cause.
+        causes: By the name of the cause.
+    """
+
+    camera: str
+    at: datetime
+    frames: int
+    faulty: int
+    causes: Mapping[str, CauseReading]
+
+
+@dataclass(frozen=True)
 class LabelTaskRow:
     """A label task as the catalogue keeps it.
 

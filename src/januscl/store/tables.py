@@ -117,6 +117,17 @@ tickets = Table(
     Index("tickets_by_camera", "camera", "began"),
 )
 
+# What was read of each camera's health in a minute; a day of a camera at work is 1,440 rows.
+camera_health = Table(
+    "camera_health",
+    metadata,
+    Column("camera", Name, primary_key=True),
+    Column("at", UtcTime, primary_key=True),
+    _must("frames", Whole),
+    _must("faulty", Whole),
+    _must("causes", Json),
+)
+
 # Kinds that people named; those of a model are with it. A name that a champion from elsewhere hides
 # may be given again, under another id.
 kinds = Table(

@@ -9,7 +9,7 @@ from januscl.store.database import Database, has_table
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-HEAD = "0006"
+HEAD = "0007"
 
 
 def migrate(database: Database) -> None:
