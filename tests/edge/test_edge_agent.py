@@ -37,6 +37,28 @@ def test_what_a_robot_saw_and_did_reaches_the_service(tmp_path, service):
     assert service.images == {}
 
 
+def test_a_token_that_the_service_refuses_is_told_once_with_what_to_do(tmp_path, service, caplog):
+    service.faults = [401] * 3
+    with agent(tmp_path, service.address) as one:
+        one.observe(frame(), instances(), "m-1")
+        told = eventually(lambda: one.status)
+        assert "refuses this robot's token (401: a fault)" in told
+        assert "`janus token create NAME --role robot --robot arm`" in told
+        wait_sent(one)
+        eventually(lambda: one.status is None)
+        assert one.counters()["refused_token"] == one.counters()["failed_calls"] == 3
+    errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert errors == [f"nothing is sent: {told}"]
+    assert "secret" not in caplog.text
+
+
+def test_a_service_that_is_away_is_no_matter_of_the_token(tmp_path, caplog):
+    with agent(tmp_path) as one:
+        assert "ConnectError" in eventually(lambda: one.status)
+        assert "refused_token" not in one.counters()
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
+
+
 def test_a_failed_pick_sends_its_frame_and_those_before_and_after_it(tmp_path, service):
     with agent(tmp_path, service.address, before_s=60.0, after_s=60.0) as one:
         ids = [one.observe(frame(10 * n), instances(), "m-1") for n in range(3)]

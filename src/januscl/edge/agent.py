@@ -195,6 +195,15 @@ class Agent:
         self._counters.add("refused_picks")
         return False
 
+    @property
+    def status(self) -> str | None:
+        """What keeps the agent from sending now, with how to mend it; None while nothing does.
+
+        A service that is away mends itself. A token that it refuses does not: that is logged as an
+        error, once, and counted as ``refused_token``.
+        """
+        return self._uplink.trouble
+
     def counters(self) -> dict[str, int]:
         """Return what happened since the folder was begun, as the service hears it."""
         return self._counters.all()

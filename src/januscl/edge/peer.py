@@ -39,6 +39,10 @@ class Later(JanusError):
         self.wait = wait
 
 
+class Barred(Later):
+    """Raised when the robot itself was refused: by another token it may succeed."""
+
+
 class Never(JanusError):
     """Raised when the service refused what was sent for what it is."""
 
@@ -124,9 +128,22 @@ class Peer:
         ours = isinstance(value, dict) and ("error" in value or "detail" in value)
         if status in never and (ours or status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
             raise Never(f"{status}: {data[:400].decode(errors='replace')}")
+        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise Barred(self._barred(status, value), _asked_wait(answer))
         if not answer.is_success:
             raise Later(f"the service answered {status}", _asked_wait(answer))
         return value
+
+    def _barred(self, status: int, value: Any) -> str:
+        """Say why the robot was refused, and how to mend it."""
+        told = value.get("error") if isinstance(value, dict) else None
+        why = told.get("found") if isinstance(told, dict) else None
+        said = f"{status}: {str(why)[:200]}" if why else f"{status}, in a proxy's words"
+        return (
+            f"the service refuses this robot's token ({said}). Make one with `janus token create "
+            f"NAME --role robot --robot {self._robot}` on the service's workspace, and start the "
+            "agent with it; until then all that is seen waits in the spool"
+        )
 
     def _note_time(self, answer: "httpx.Response") -> None:
         with suppress(KeyError, ValueError, TypeError, OverflowError):

@@ -11,7 +11,7 @@ from januscl.core.wire import Json
 from januscl.edge.backoff import Backoff
 from januscl.edge.counters import Counters
 from januscl.edge.packing import unpack
-from januscl.edge.peer import Later, Never, Peer, Settled
+from januscl.edge.peer import Barred, Later, Never, Peer, Settled
 from januscl.edge.spool import Row, Spool
 
 _log = logging.getLogger("januscl.edge")
@@ -31,7 +31,7 @@ class Uplink:
         check_in: Called every ``check_in_s`` seconds; raises `Later` where it did not succeed.
         check_in_s, idle_s: Pause between check-ins; between looks when nothing was there.
         backoff: How long to wait after a failure.
-        counters: ``failed_calls``.
+        counters: ``failed_calls``, and ``refused_token``, those of them that no patience helps.
         clock: Seconds that never jump.
     """
 
@@ -52,6 +52,11 @@ class Uplink:
         self._next_check_in = float("-inf")
         self._trouble = ""
 
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be sent now; None while nothing keeps it."""
+        return self._trouble or None
+
     def step(self) -> float:
         """Send one batch of the most urgent kind; return how long to wait for the next, seconds.
 
@@ -65,8 +70,11 @@ class Uplink:
             more = self._records() or self._outcomes() or self._pictures()
         except Later as error:
             self._counters.add("failed_calls")
+            barred = isinstance(error, Barred)
+            self._counters.add("refused_token", int(barred))
             if str(error) != self._trouble:
-                _log.warning("cannot send now: %s", error)
+                told = "nothing is sent: %s" if barred else "cannot send now: %s"
+                _log.log(logging.ERROR if barred else logging.WARNING, told, error)
             self._trouble = str(error)
             # Added, so that robots told to wait equally long do not come back at once.
             return error.wait + self._backoff.wait()
