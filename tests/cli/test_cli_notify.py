@@ -20,11 +20,11 @@ from notify_scenes import SECRET, Hook, Post, serving
 PROGRAM = "import sys; from januscl.cli.main import main; main()"
 
 
-def start(*words, targets=(), mails=()):
+def start(*words, targets=(), mails=(), command="notify"):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("JANUS_")}
     environment |= {"JANUS_WEBHOOKS": json.dumps(targets), "JANUS_EMAILS": json.dumps(mails)}
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "notify", *words],
+        [sys.executable, "-c", PROGRAM, command, *words],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
     )  # fmt: skip
 
@@ -113,3 +113,67 @@ def test_a_secret_that_the_environment_lacks_is_said_before_anything_is_sent(hoo
         assert code == 1
         assert "target later" in err
     assert hook.got == []
+
+
+def fault(workspace, number=1):
+    for k in range(number):
+        detail = {"camera": "cam-7", "cause": f"cause-{k}", "evidence": "blurred"}
+        workspace.catalogue.audit.record("triage", "ticket.opened", new_id(), detail)
+
+
+def causes(hook):
+    return [json.loads(body)["data"]["cause"] for _, body in hook.got]
+
+
+def eventually(holds, seconds=90):
+    ends = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
+def test_a_worker_sends_notices_and_of_two_only_one_does(hook, tmp_path):
+    folder, given = str(tmp_path / "w"), {"targets": [hook_at(hook.port)]}
+    with Workspace.open(tmp_path / "w") as workspace:
+        code, *_ = ended(start("run", "--once", "--workspace", folder, **given))
+        assert code == 0
+        workers = [
+            start("-w", folder, "--executor-id", name, command="worker", **given)
+            for name in ("one", "two")
+        ]
+        try:
+            fault(workspace, 5)
+            eventually(lambda: len(hook.got) >= 5)
+            time.sleep(1.5)  # the other one would have looked by now
+        finally:
+            for process in workers:
+                process.send_signal(signal.SIGTERM)
+            told = [ended(process) for process in workers]
+    assert [code for code, *_ in told] == [0, 0]
+    assert causes(hook) == [f"cause-{k}" for k in range(5)]
+    assert any("pager took ticket.opened" in out for _, out, _ in told)
+
+
+def test_a_worker_that_works_once_sends_what_happened_before_it_ends(hook, tmp_path):
+    folder, given = str(tmp_path / "w"), {"targets": [hook_at(hook.port)]}
+    with Workspace.open(tmp_path / "w") as workspace:
+        assert ended(start("run", "--once", "--workspace", folder, **given))[0] == 0
+        fault(workspace, 3)
+    assert ended(start("-w", folder, "--once", command="worker", **given))[0] == 0
+    assert causes(hook) == ["cause-0", "cause-1", "cause-2"]
+
+
+def test_a_worker_that_lacks_a_secret_works_and_leaves_the_sending_to_others(hook, tmp_path):
+    folder = str(tmp_path / "w")
+    lacking = {**hook_at(hook.port), "secrets_from": "NO_SUCH_VARIABLE"}
+    del lacking["secrets"]
+    with Workspace.open(tmp_path / "w") as workspace:
+        code, *_ = ended(start("run", "--once", "-w", folder, targets=[hook_at(hook.port)]))
+        assert code == 0
+        fault(workspace)
+    code, out, _ = ended(start("-w", folder, "--once", command="worker", targets=[lacking]))
+    assert code == 0
+    assert "this worker sends no notices: target pager" in out
+    assert hook.got == []
+    assert ended(start("run", "--once", "-w", folder, targets=[hook_at(hook.port)]))[0] == 0
+    assert causes(hook) == ["cause-0"]

@@ -93,7 +93,8 @@ class _Mail(socketserver.StreamRequestHandler):
                 (a for w, a in self.server.refuse.items() if words.upper().startswith(w)), None
             )
             if refused is not None:
-                self.say(refused)
+                for part in [refused] if isinstance(refused, str) else refused:
+                    self.say(part)
             elif verb == "EHLO":
                 offers = [] if secure or self.server.tls is None else ["STARTTLS"]
                 offers += ["AUTH PLAIN"] if self.server.login and secure else []

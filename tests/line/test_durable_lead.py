@@ -7,8 +7,9 @@ from threading import Event
 
 import pytest
 
-from januscl.line.durable.engine import engine_of, place_of
+from januscl.line.durable.engine import engine_of
 from januscl.line.durable.lead import MOVING, Lead
+from januscl.line.durable.place import place_of
 from januscl.store.engines import url_of
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "store"))

@@ -1,13 +1,17 @@
 """E-mail: one message a notice or a digest, over TLS where it is asked for, and never twice."""
 
 import base64
+import socket
+import threading
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 
 import pytest
 from notify_scenes import Post, certificate, serving
 
-from januscl.line.telling.notify import Mailbox, Notice, send
+from januscl.line.telling.notify import Mailbox, Notice, mail, send
 
 AT = datetime(2026, 5, 4, 12, tzinfo=UTC)
 LOGIN = base64.b64encode(b"\0janus\0hunter2").decode()
@@ -156,3 +160,39 @@ def test_a_cost_is_one_line_that_a_person_reads(post):
     content = read(post)[1].get_content()
     assert "  lost_picks_a_day: 42 (30 to 55.5), rising" in content.splitlines()
     assert "  robots: cell-7, cell-8" in content.splitlines()
+
+
+def test_a_server_that_answers_drop_by_drop_is_left_at_the_deadline(post, monkeypatch):
+    monkeypatch.setattr(mail, "DEADLINE_S", 0.5)
+
+    def drip():
+        with suppress(OSError):
+            for _ in range(200):
+                yield "250-"
+                time.sleep(0.05)
+
+    post.refuse = {"MAIL": drip()}
+    begun = time.monotonic()
+    reply = send(target(post), [notice()])
+    assert (reply.taken, reply.refused) == (False, False)
+    assert "not done within 0.5 s" in reply.text
+    assert time.monotonic() - begun < 5
+    assert post.got == []
+
+
+def test_a_mail_server_that_is_found_too_late_gets_nothing(post, monkeypatch):
+    monkeypatch.setattr(mail, "DEADLINE_S", 0.3)
+    found, over = socket.getaddrinfo, threading.Event()
+
+    def late(*given, **more):
+        over.wait(20)
+        return found(*given, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", late)
+    reply = send(target(post), [notice()])
+    assert "not done within" in reply.text
+    over.set()
+    for thread in threading.enumerate():
+        if thread.name == "notify attempt":
+            thread.join(10)
+    assert post.got == [], "it is sent by the next attempt, not by this one"

@@ -279,20 +279,45 @@ def test_a_sender_that_comes_late_touches_no_notice_but_its_own(site, earlier):
     assert outbox.next("pager", 2, 1) is None
 
 
+@pytest.mark.parametrize("damaged", ['["token-1234"]', "{", '{"at": "token-1234"}', '{"at": 3}'])
+def test_a_row_that_cannot_be_read_becomes_a_reject_and_what_is_behind_it_passes(
+    site, hook, caplog, damaged
+):
+    sender = site.sender(target(hook))
+    sender.read()
+    site.happen(2)
+    sender.read()
+    first = "WHERE number = (SELECT min(number) FROM januscl_outbox)"
+    with site.engine.begin() as connection:
+        change = text(f"UPDATE januscl_outbox SET notice = :notice {first}")
+        connection.execute(change, {"notice": damaged})
+    sender.run(threading.Event(), once=True)
+    assert causes(hook) == ["cause-1"]
+    (reject,) = site.rejects()
+    assert reject.thing.endswith("for pager")
+    assert damaged in reject.reason
+    assert Outbox(site.engine).counts() == {}
+    assert "it is given up" in caplog.text
+    assert "token-1234" not in caplog.text
+
+
 def test_an_error_of_any_kind_ends_no_target_and_its_text_is_not_logged(site, hook, caplog):
+    class Odd(Outbox):
+        odd = True
+
+        def next(self, *given):
+            if self.odd:
+                self.odd = False
+                raise TypeError("token-1234")
+            return super().next(*given)
+
     sender = site.sender(target(hook))
     sender.read()
     site.happen(1)
-    sender.read()
-    change = text("UPDATE januscl_outbox SET notice = :notice")
-    with site.engine.begin() as connection:
-        whole = connection.scalar(text("SELECT notice FROM januscl_outbox"))
-        connection.execute(change, {"notice": '["token-1234"]'})
+    sender._outbox = Odd(site.engine)
     with running(sender):
-        until(lambda: "pager: TypeError" in caplog.text)
-        with site.engine.begin() as connection:
-            connection.execute(change, {"notice": whole})
         until(lambda: len(hook.got) == 1)
+    assert "pager: TypeError" in caplog.text
     assert "token-1234" not in caplog.text
 
 

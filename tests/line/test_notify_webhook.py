@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import threading
 import time
 from pathlib import Path
 
@@ -149,6 +150,17 @@ def test_a_target_that_answers_drop_by_drop_is_left_at_the_deadline(hook, monkey
     assert not reply.taken
     assert "no answer within" in reply.text
     assert time.monotonic() - begun < 3
+
+
+def test_a_name_that_nobody_looks_up_in_time_is_left_at_the_deadline(hook, monkeypatch):
+    begun, over = time.monotonic(), threading.Event()
+    monkeypatch.setattr(webhook, "DEADLINE_S", 0.3)
+    monkeypatch.setattr("socket.getaddrinfo", lambda *given, **more: over.wait(20))
+    reply = send(target(hook, host="slow.example"), [hello("pager")])
+    over.set()
+    assert not reply.taken
+    assert "no answer within" in reply.text
+    assert time.monotonic() - begun < 5
 
 
 @pytest.mark.parametrize(

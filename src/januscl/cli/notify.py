@@ -12,6 +12,7 @@ import typer
 
 from januscl.cli.options import JsonOption
 from januscl.cli.output import print_rows
+from januscl.cli.sending import sender_of
 from januscl.cli.service import FolderOption
 from januscl.cli.worker import LinesOption, WorkflowsOption
 from januscl.core import InvalidInput, NotFound
@@ -57,25 +58,12 @@ def run(
 
     settings = load_settings({"workspace": workspace, "workflows": workflows})
     targets = _targets(settings, None)
-    from januscl.line.durable.engine import engine_of, place_of
-    from januscl.line.telling.notify.sender import Sender
-
     _log_to(settings.log_level, as_json=json or not sys.stdout.isatty())
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with open_workspace(settings) as opened:
-        catalogue, said = opened.catalogue, settings.workflows
-        place = (
-            place_of(catalogue.database.url, opened.folder)
-            if said is None
-            else said.get_secret_value()
-        )
-        engine = engine_of(place)
-        try:
-            Sender(catalogue, engine, targets).run(stop, once)
-        finally:
-            engine.dispose()
+    with open_workspace(settings) as opened, sender_of(settings, opened, targets) as sender:
+        sender.run(stop, once)
 
 
 def _targets(settings: "Settings", name: str | None) -> "list[Target]":

@@ -15,6 +15,7 @@ import typer
 from rich.text import Text
 
 from januscl.cli.output import console
+from januscl.cli.sending import sending, workflows_place
 from januscl.cli.service import FolderOption
 from januscl.core import Cell, InvalidInput, NotFound
 from januscl.store import Workspace
@@ -72,7 +73,7 @@ def worker(  # noqa: PLR0913
     picks_a_day: PicksOption = None,
     json: LinesOption = False,
 ) -> None:
-    """Work: drain the inbox, watch, label, train, release; stop it with Ctrl-C."""
+    """Work: drain the inbox, watch, label, train, release, send notices; stop it with Ctrl-C."""
     from januscl.line.settings import load_settings, open_workspace
 
     options = {
@@ -91,18 +92,11 @@ def worker(  # noqa: PLR0913
 
 def _work(workspace: Workspace, settings: "Settings", once: bool) -> None:
     from januscl.compute.choose import executor_from
-    from januscl.line.durable.engine import place_of
     from januscl.line.durable.worker import Worker
     from januscl.line.flat import policy_of
     from januscl.line.tidying import Tidier
 
     _keep_cells(workspace, settings.cells)
-    said = settings.workflows
-    place = (
-        place_of(workspace.catalogue.database.url, workspace.folder)
-        if said is None
-        else said.get_secret_value()
-    )
     policy = policy_of(settings.policy)
     runner = executor_from(
         settings.executor,
@@ -110,12 +104,14 @@ def _work(workspace: Workspace, settings: "Settings", once: bool) -> None:
         threads=policy.learning.threads,
     )
     name = settings.executor_id or socket.gethostname()
+    place = workflows_place(settings, workspace)
     worker = Worker(workspace, place, name, policy, runner, settings.picks_a_day)
     cells = len(workspace.catalogue.cells.list())
     _log.info("worker %s on %s, with %d cells; Ctrl-C stops it", name, workspace.folder, cells)
     tidier = Tidier(workspace, settings.tend_seconds, settings.keep_days, _forgot, _untidied)
     tidier.start()
-    worker.run(_stop(), once)
+    with sending(settings, workspace, once):
+        worker.run(_stop(), once)
     tidier.stop()
 
 

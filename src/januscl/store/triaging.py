@@ -1,14 +1,28 @@
 """What is out of the ordinary: events, tickets, novelties and campaigns."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 
-from januscl.core import Campaign, Event, EventKind, NotFound, Novelty, NoveltyState, Ticket
+from januscl.core import (
+    Campaign,
+    Event,
+    EventKind,
+    NotFound,
+    Novelty,
+    NoveltyState,
+    Outcome,
+    Ticket,
+)
 from januscl.store import rows
 from januscl.store.database import Door, insert_once, upsert
-from januscl.store.tables import campaigns, events, novelties, novelty_members, tickets
+from januscl.store.tables import campaigns, events, novelties, novelty_members, picks, tickets
+
+Day = tuple[int, int]
+"""Attempts of a day, and how many of them failed."""
+_FAILED = tuple(str(outcome) for outcome in Outcome if outcome.failed)
 
 
 class Events:
@@ -142,6 +156,47 @@ class Novelties:
         with self._door.read() as connection:
             ordered = query.order_by(table.observation, table.instance)
             return [(row.observation, row.instance) for row in connection.execute(ordered)]
+
+    def attempts_by_day(self, novelty: str, days: int) -> tuple[Sequence[Day], Sequence[Day]]:
+        """Return the attempts of the days before the latest pick, oldest first.
+
+        A day is 24 hours that end as long after midnight as the latest pick. Nothing is returned
+        where there is no pick.
+
+        Args:
+            novelty: Its id; an attempt is its own where the tried instance is a member.
+            days: How many.
+
+        Returns:
+            All attempts day by day, and those on the novelty.
+        """
+        members, tried = novelty_members.c, picks.c
+        mine = exists().where(
+            members.observation == tried.observation,
+            members.novelty == novelty,
+            or_(tried.instance.is_(None), members.instance == tried.instance),
+        )
+        with self._door.read() as connection:
+            latest = connection.scalar(select(func.max(tried.at)))
+            if latest is None:
+                return [], []
+            ends = [latest - timedelta(days=back) for back in range(days, -1, -1)]
+            counts = [column for day in pairwise(ends) for column in _counts(*day)]
+            recent = select(*counts).where(tried.at > ends[0])
+            every = _by_day(connection.execute(recent).one())
+            return every, _by_day(connection.execute(recent.where(mine)).one())
+
+
+def _counts(begin: datetime, end: datetime) -> tuple[ColumnElement[int], ColumnElement[int]]:
+    """Return what counts the attempts of a day, and those that failed."""
+    within = and_(picks.c.at > begin, picks.c.at <= end)
+    failed = and_(within, picks.c.outcome.in_(_FAILED))
+    return func.sum(case((within, 1), else_=0)), func.sum(case((failed, 1), else_=0))
+
+
+def _by_day(counts: Sequence[int | None]) -> Sequence[Day]:
+    whole = [int(count or 0) for count in counts]
+    return list(zip(whole[::2], whole[1::2], strict=True))
 
 
 class Campaigns:

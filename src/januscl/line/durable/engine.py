@@ -4,9 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import Engine, create_engine
 
 from januscl.core import MissingDependency
+from januscl.line.durable.place import server_url, sqlite_engine
 from januscl.line.durable.way import QUEUE, QUICK, Way
 
 try:
@@ -18,9 +19,7 @@ except ModuleNotFoundError as error:
 
 VERSION = "januscl-line-2"
 """Of the workflows. To be changed when their steps change, for then old ones cannot go on."""
-FILE = "workflows.db"
 _LIVE = ["PENDING", "ENQUEUED", "DELAYED"]
-_BUSY_MS = 30_000
 
 
 class Workflows:
@@ -127,22 +126,6 @@ class Workflows:
         return {w.workflow_id: w.status for w in found if w.status not in _LIVE}
 
 
-def place_of(catalogue: URL, folder: Path) -> Path | str:
-    """Return where the workflows of a workspace are kept unless somewhere else is said.
-
-    Args:
-        catalogue: URL of its catalogue.
-        folder: Its own.
-
-    Returns:
-        A file in the folder, or the URL of a database beside the catalogue's, on its server.
-    """
-    if catalogue.get_backend_name() == "sqlite":
-        return folder / FILE
-    beside = catalogue.set(drivername="postgresql", database=f"{catalogue.database}_workflows")
-    return beside.render_as_string(hide_password=False)
-
-
 def engine_of(place: Path | str) -> Engine:
     """Return an engine that keeps what it acknowledges; a database that is not there is made.
 
@@ -151,18 +134,5 @@ def engine_of(place: Path | str) -> Engine:
     """
     if "://" in str(place):
         DBOS.migrate(str(place))
-        url = make_url(str(place)).set(drivername="postgresql+psycopg")
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
-    path = Path(place).resolve()
-    engine = create_engine(URL.create("sqlite", database=str(path)), hide_parameters=True)
-
-    def set_up(connection: Any, record: Any) -> None:
-        # Of the driver: a transaction that writes takes the lock when it begins.
-        connection.isolation_level = "IMMEDIATE"
-        connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-
-    event.listen(engine, "connect", set_up)
-    return engine
+        return create_engine(server_url(str(place)), pool_pre_ping=True, hide_parameters=True)
+    return sqlite_engine(Path(place))

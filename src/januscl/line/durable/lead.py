@@ -10,7 +10,19 @@ import time
 from collections.abc import Callable
 from uuid import uuid4
 
-from sqlalchemy import Column, Engine, Float, MetaData, String, Table, insert, or_, select, update
+from sqlalchemy import (
+    Column,
+    Engine,
+    Float,
+    MetaData,
+    String,
+    Table,
+    insert,
+    inspect,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.sql.expression import ColumnElement, literal_column
 
@@ -94,11 +106,7 @@ class Lead:
 
     def held(self) -> bool:
         """Say whether any worker holds the post."""
-        query = select(_leads.c.name).where(
-            _leads.c.name == self._post, _leads.c.until > self._now()
-        )
-        with self._engine.begin() as connection:
-            return connection.scalar(query) is not None
+        return is_held(self._engine, self._post)
 
     def _hold(self, if_: ColumnElement[bool]) -> bool:
         until = self._now() + self._lasts
@@ -124,4 +132,22 @@ class Lead:
         self._lost()
 
     def _now(self) -> ColumnElement[float]:
-        return literal_column(_NOW[self._engine.dialect.name], Float)
+        return _now(self._engine)
+
+
+def is_held(engine: Engine, post: str = LINE) -> bool:
+    """Say whether any worker holds a post, without making a table.
+
+    Args:
+        engine: Of the workflows' database.
+        post: What is led.
+    """
+    if not inspect(engine).has_table(_leads.name):
+        return False
+    query = select(_leads.c.name).where(_leads.c.name == post, _leads.c.until > _now(engine))
+    with engine.begin() as connection:
+        return connection.scalar(query) is not None
+
+
+def _now(engine: Engine) -> ColumnElement[float]:
+    return literal_column(_NOW[engine.dialect.name], Float)

@@ -6,9 +6,10 @@ resolved once and the connection goes to the very address that was judged, so a 
 otherwise the second time gains nothing.
 """
 
-import asyncio
 import socket
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+
+from januscl.line.telling.notify.deadline import within
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 _UNICAST = IPv6Network("2000::/3")
@@ -19,20 +20,21 @@ class NotAllowed(Exception):
     """Raised when a name leads to an address that is not public."""
 
 
-async def address_of(host: str, port: int, private: bool) -> str:
+def address_of(host: str, port: int, private: bool, seconds: float) -> str:
     """Return the address to connect to.
 
     Args:
         host: Name or address.
         port: To connect to.
         private: An address that is not public will do.
+        seconds: That looking it up may take, however long the system's resolver would.
 
     Raises:
         NotAllowed: One of its addresses is not public.
+        TimeoutError: It was not found out in time.
         OSError: There is no such name.
     """
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = within(seconds, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     addresses = [str(entry[4][0]) for entry in found]
     if not private and not all(is_public(address) for address in addresses):
         raise NotAllowed("its address is not public; `private = true` allows that")

@@ -1,8 +1,10 @@
 """Notices sent by e-mail: one in a message, or many in a digest."""
 
 import smtplib
+import socket
 import ssl
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from email.message import EmailMessage
 from email.utils import format_datetime
 from hashlib import sha256
@@ -10,10 +12,13 @@ from typing import Any, Literal
 
 import httpx
 
+from januscl.line.telling.notify.deadline import within
 from januscl.line.telling.notify.notice import Notice
 from januscl.line.telling.notify.reply import Reply
 
 Security = Literal["starttls", "tls", "none"]
+DEADLINE_S = 60.0
+"""Of one attempt, however slowly the server answers, its name's looking up included."""
 _TIMEOUT_S = 10.0
 _SUBJECT = 150
 
@@ -56,10 +61,50 @@ def deliver(
             or ``none``.
         login: User and password.
     """
+    line = _Line()
     try:
-        with _connected(host, port, security) as server:
+        return within(DEADLINE_S, lambda: _delivered(line, message, host, port, security, login))
+    except TimeoutError:
+        line.cut()
+        return Reply(False, f"not done within {DEADLINE_S:g} s")
+
+
+class _Line:
+    """A connection that another thread may cut; what is cut sends nothing any more."""
+
+    def __init__(self) -> None:
+        self._server: smtplib.SMTP | None = None
+        self._is_cut = False
+
+    def check(self, server: smtplib.SMTP) -> None:
+        """Say which server it leads to; raise OSError where it was cut meanwhile."""
+        self._server = server
+        if self._is_cut:
+            server.close()
+            raise OSError("it took too long")
+
+    def cut(self) -> None:
+        """End the exchange wherever it stands."""
+        self._is_cut = True
+        if self._server is not None and self._server.sock is not None:
+            with suppress(OSError):
+                self._server.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _delivered(
+    line: _Line,
+    message: EmailMessage,
+    host: str,
+    port: int,
+    security: Security,
+    login: tuple[str, str] | None,
+) -> Reply:
+    """Hand a message over, and put whatever goes wrong in words without a secret."""
+    try:
+        with _connected(line, host, port, security) as server:
             if login is not None:
                 server.login(*login)
+            line.check(server)
             left_out = server.send_message(message)
     except smtplib.SMTPRecipientsRefused as error:
         codes = [code for code, _ in error.recipients.values()]
@@ -92,10 +137,13 @@ class _QuietTls(smtplib.SMTP_SSL):
     __exit__ = _Quiet.__exit__
 
 
-def _connected(host: str, port: int, security: Security) -> smtplib.SMTP:
+def _connected(line: _Line, host: str, port: int, security: Security) -> smtplib.SMTP:
     if security == "tls":
-        return _QuietTls(host, port, timeout=_TIMEOUT_S, context=_context())
+        safe = _QuietTls(host, port, timeout=_TIMEOUT_S, context=_context())
+        line.check(safe)
+        return safe
     server = _Quiet(host, port, timeout=_TIMEOUT_S)
+    line.check(server)
     if security == "starttls":
         try:
             server.starttls(context=_context())

@@ -24,6 +24,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    inspect,
     select,
     tuple_,
     update,
@@ -70,6 +71,20 @@ class Waiting:
     queued: float
     due: float
     tries: int
+
+
+class Unreadable(Exception):
+    """Raised when what waits is no notice: it was damaged, or written by another program.
+
+    Args:
+        number: Of the row.
+        text: What is there.
+        why: The kind of error.
+    """
+
+    def __init__(self, number: int, text: str, why: str) -> None:
+        super().__init__(f"row {number} of the outbox is no notice: {why}")
+        self.number, self.text, self.why = number, text, why
 
 
 class Outbox:
@@ -122,6 +137,9 @@ class Outbox:
             target: Its name.
             digest_from: Notices that wait from which they are sent as one.
             most: Notices in one message.
+
+        Raises:
+            Unreadable: A row is no notice; `forget` it, and what waits behind it comes next.
         """
         table = _outbox.c
         oldest = select(_outbox).where(table.target == target).order_by(table.number)
@@ -143,7 +161,7 @@ class Outbox:
                 connection.execute(mine.values(batch=rows[0].number))
         return Waiting(
             tuple(row.number for row in rows),
-            tuple(_notice(row.notice) for row in rows),
+            tuple(_notice(row.number, row.notice) for row in rows),
             rows[0].queued,
             rows[0].due,
             rows[0].tries,
@@ -154,6 +172,13 @@ class Outbox:
         with self._engine.begin() as connection:
             connection.execute(delete(_outbox).where(_very(waiting)))
 
+    def forget(self, row: Unreadable) -> None:
+        """Forget what cannot be read."""
+        table = _outbox.c
+        with self._engine.begin() as connection:
+            mine = (table.number == row.number, table.notice == row.text)
+            connection.execute(delete(_outbox).where(*mine))
+
     def put_off(self, waiting: Waiting, due: float) -> None:
         """Say that an attempt failed, and when the next may be made."""
         mine = update(_outbox).where(_very(waiting))
@@ -162,9 +187,16 @@ class Outbox:
 
     def counts(self) -> dict[str, int]:
         """Return how many notices wait for each target."""
-        query = select(_outbox.c.target, func.count()).group_by(_outbox.c.target)
-        with self._engine.begin() as connection:
-            return {row[0]: row[1] for row in connection.execute(query)}
+        return waiting_in(self._engine)
+
+
+def waiting_in(engine: Engine) -> dict[str, int]:
+    """Return how many notices wait for each target, without making a table."""
+    if not inspect(engine).has_table(_outbox.name):
+        return {}
+    query = select(_outbox.c.target, func.count()).group_by(_outbox.c.target)
+    with engine.begin() as connection:
+        return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def _very(waiting: Waiting) -> ColumnElement[bool]:
@@ -181,6 +213,9 @@ def _text(notice: Notice) -> str:
     return json.dumps({**vars(notice), "at": notice.at.isoformat()})
 
 
-def _notice(text: str) -> Notice:
-    fields = json.loads(text)
-    return Notice(**{**fields, "at": datetime.fromisoformat(fields["at"])})
+def _notice(number: int, text: str) -> Notice:
+    try:
+        fields = json.loads(text)
+        return Notice(**{**fields, "at": datetime.fromisoformat(fields["at"])})
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        raise Unreadable(number, text, type(error).__name__) from error

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from januscl.core import JanusError
 from januscl.line.durable.lead import Lead
 from januscl.line.telling.notify.notice import Notice
-from januscl.line.telling.notify.outbox import Outbox, Waiting
+from januscl.line.telling.notify.outbox import Outbox, Unreadable, Waiting
 from januscl.line.telling.notify.reading import notice_of
 from januscl.line.telling.notify.reply import Reply
 from januscl.line.telling.notify.targets import Mailbox, Target, send
@@ -33,6 +33,7 @@ _STRICT_TRIES = 10
 _HOUR = 3600.0
 _ORPHANS_S = 24 * _HOUR
 _IDLE_S, _ENDS_S = 60.0, 5.0
+_SHOWN = 300
 _log = logging.getLogger("januscl.notify")
 
 
@@ -166,7 +167,7 @@ class Sender:
     def _step(self, target: Target) -> float:
         """Make one attempt if one is due; return how long there is nothing to do, seconds."""
         size = (target.digest_from, _DIGEST) if isinstance(target, Mailbox) else (2, 1)
-        waiting = self._outbox.next(target.name, *size)
+        waiting = self._next(target.name, *size)
         if waiting is None:
             return _IDLE_S
         rest = waiting.due - self._clock()
@@ -182,6 +183,17 @@ class Sender:
         else:
             self._failed(target, waiting, reply)
         return 0.0
+
+    def _next(self, name: str, digest_from: int, most: int) -> Waiting | None:
+        """Return what is sent next; what cannot be read becomes a reject, and holds up nothing."""
+        while True:
+            try:
+                return self._outbox.next(name, digest_from, most)
+            except Unreadable as row:
+                reason = f"it cannot be read ({row.why}): {row.text[:_SHOWN]}"
+                self._catalogue.rejects.add(f"notice in row {row.number} for {name}", reason)
+                self._outbox.forget(row)
+                _log.error("%s: %s; it is given up", name, row)
 
     def _failed(self, target: Target, waiting: Waiting, reply: Reply) -> None:
         now, tries = self._clock(), waiting.tries + 1
@@ -206,7 +218,7 @@ class Sender:
         """Give up what waits for a target that was taken out of the settings a day ago."""
         known = {one.name for one in self._targets}
         for name in self._outbox.counts().keys() - known:
-            while (waiting := self._outbox.next(name, _DIGEST, _DIGEST)) is not None:
+            while (waiting := self._next(name, _DIGEST, _DIGEST)) is not None:
                 if self._clock() - waiting.queued < _ORPHANS_S:
                     break
                 self._give_up(name, waiting, "there is no such target any more")

@@ -21,7 +21,7 @@ from januscl.line.telling.notify.notice import Notice
 from januscl.line.telling.notify.reply import Reply
 
 DEADLINE_S = 15.0
-"""Of one attempt, however slowly the target answers; only its name may take longer to look up."""
+"""Of one attempt, its name's looking up included, however slowly the target answers."""
 _CONNECT_S = 5.0
 _LONGEST_WAIT_S = 3600.0
 _LATER = frozenset({401, 403, 404, 407, 408, 425, 429})
@@ -59,15 +59,18 @@ def post(url: str, keys: Sequence[bytes], notice: Notice, private: bool = False)
         notice: What is sent.
         private: The target may have an address that is not public.
     """
+    ends = time.monotonic() + DEADLINE_S
 
-    async def within() -> Reply:
-        async with asyncio.timeout(DEADLINE_S):
-            return await _post(httpx.URL(url), keys, notice, private)
+    async def in_time(at: httpx.URL, address: str) -> Reply:
+        async with asyncio.timeout(max(ends - time.monotonic(), 0.0)):
+            return await _post(at, address, keys, notice)
 
     for name in ("httpx", "httpcore"):  # they log the URL, which is a secret
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
-        return asyncio.run(within())
+        at = httpx.URL(url)
+        address = address_of(_host(at), _port(at), private, DEADLINE_S)
+        return asyncio.run(in_time(at, address))
     except NotAllowed as error:
         return Reply(False, str(error))
     except TimeoutError:
@@ -79,10 +82,15 @@ def post(url: str, keys: Sequence[bytes], notice: Notice, private: bool = False)
         return Reply(False, "the URL has no host that could be looked up")
 
 
-async def _post(url: httpx.URL, keys: Sequence[bytes], notice: Notice, private: bool) -> Reply:
-    port = url.port or (443 if url.scheme == "https" else 80)
-    host = url.raw_host.decode("ascii")
-    address = await address_of(host, port, private)
+def _host(url: httpx.URL) -> str:
+    return url.raw_host.decode("ascii")
+
+
+def _port(url: httpx.URL) -> int:
+    return url.port or (443 if url.scheme == "https" else 80)
+
+
+async def _post(url: httpx.URL, address: str, keys: Sequence[bytes], notice: Notice) -> Reply:
     body = notice.body
     headers = {
         "host": url.netloc.decode("ascii"),
@@ -103,7 +111,7 @@ async def _post(url: httpx.URL, keys: Sequence[bytes], notice: Notice, private: 
             content=body,
             headers=headers,
             # The certificate must be the name's, though the connection goes to an address.
-            extensions={"sni_hostname": host},
+            extensions={"sni_hostname": _host(url)},
         ) as answer,
     ):
         return _judged(answer)
