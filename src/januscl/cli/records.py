@@ -14,6 +14,7 @@ from januscl.cli.options import (
     existing,
 )
 from januscl.cli.output import print_facts, print_json, print_rows
+from januscl.cli.unwatched import backlog, named, nothing_yet, tell_unwatched, unwatched
 from januscl.core import EventKind, NotFound, Novelty, NoveltyState
 from januscl.store import Workspace
 
@@ -38,15 +39,24 @@ def status(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = Fa
             "rejects": len(catalogue.rejects.list()),
             "ended": ended_run(opened),
         }
+        waiting = backlog(opened)
+        told = None if waiting is None else waiting.unwatched(named(opened.folder))
     if json:
-        print_json(facts)
+        print_json({**facts, "waiting": waiting, "unwatched": told})
         return
     run = facts.pop("ended")
     if run is not None:
         facts["run"] = f"`{run}` has ended: what is unfinished stays so"
     # Two may have one name, as long as nobody has told what they show.
-    told = [f"{n.name} {_standing(n, run is not None)}" for n in novelties]
-    print_facts({**facts, "novelties": told})
+    standing = [f"{n.name} {_standing(n, run is not None)}" for n in novelties]
+    if waiting is not None and (waiting.notices or waiting.given_up):
+        facts["notices"] = {
+            **{f"to {name}: waiting": number for name, number in waiting.notices.items()},
+            "given up (see `janus rejects`)": waiting.given_up,
+        }
+    if told is not None:
+        facts["waiting"] = told
+    print_facts({**facts, "novelties": standing})
 
 
 def _standing(novelty: Novelty, ended: bool) -> str:
@@ -76,6 +86,7 @@ def events(
         found = opened.catalogue.events.list(
             kind=kind, camera=camera, limit=limit, newest_first=True
         )
+        waiting = unwatched(opened)
     rows = [
         {
             "id": event.id,
@@ -93,10 +104,11 @@ def events(
         "Events",
         rows,
         json,
-        "No events: all that was seen is ordinary.",
+        nothing_yet(waiting, "No events: all that was seen is ordinary."),
         json_only=("id", "observation"),
         cut=("evidence",),
     )
+    tell_unwatched(waiting if found or json else None)
 
 
 def _check_camera(workspace: Workspace, camera: str) -> None:
@@ -114,6 +126,7 @@ def tickets(
     """List the faults that were handed to technicians."""
     with existing(workspace) as opened:
         found = opened.catalogue.tickets.list(open_only=open_only)
+        waiting = unwatched(opened)
     rows = [
         {
             "id": ticket.id,
@@ -130,16 +143,18 @@ def tickets(
         "Tickets",
         rows,
         json,
-        "No tickets: every camera is well.",
+        nothing_yet(waiting, "No tickets: every camera is well."),
         json_only=("id", "began"),
         cut=("evidence",),
     )
+    tell_unwatched(waiting if found or json else None)
 
 
 def novelties(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = False) -> None:
     """List the novelties, those that cost most picks first."""
     with existing(workspace) as opened:
         found = opened.catalogue.novelties.list()
+        waiting = unwatched(opened)
     rows = [
         {
             "id": novelty.id,
@@ -158,9 +173,10 @@ def novelties(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption =
         "Novelties",
         rows,
         json,
-        "No novelties: nothing recurs that the model does not know.",
+        nothing_yet(waiting, "No novelties: nothing recurs that the model does not know."),
         json_only=("id", "rank", "first_seen"),
     )
+    tell_unwatched(waiting if found or json else None)
 
 
 def rejects(

@@ -12,6 +12,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    inspect,
     select,
 )
 
@@ -95,3 +96,15 @@ class Fed:
         with self._engine.begin() as connection:
             query = select(_fed.c.observation).where(_fed.c.observation.in_(ids))
             return set(connection.scalars(query))
+
+
+def watched_number(engine: Engine) -> int:
+    """Return how many observations were ever watched, without making a table.
+
+    Args:
+        engine: Of the workflows' database.
+    """
+    if not inspect(engine).has_table(_fed.name):
+        return 0
+    with engine.begin() as connection:
+        return connection.scalar(select(func.count()).select_from(_fed)) or 0
