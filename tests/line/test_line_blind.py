@@ -81,7 +81,8 @@ def shift(tmp_path_factory, untrained):
     shift = BlindShift(tmp_path_factory.mktemp("blind") / "w", untrained)
     shift.before = [shift.pick(speckled=False) for _ in range(2 * REFERENCE + 5)]
     # A picture of 64 px is too small to tell a knocked camera from a large package.
-    shift.line.observer._health, shift.line.observer._watched = {}, []
+    cameras = shift.line.observer._cameras
+    cameras._health, cameras._watched = {}, set()
     shift.speckled = []
     for _ in range(20):
         shift.speckled.append(shift.pick(speckled=True))

@@ -104,7 +104,9 @@ def test_a_camera_that_changes_its_resolution_gets_a_ticket_until_it_is_put_righ
     wrong = at_work.work(12, size=128)
     (ticket,) = at_work.catalogue.tickets.list()
     assert (ticket.cause, ticket.closed) == ("wrong_resolution", None)
-    assert ticket.evidence.startswith("picture of 128 x 128 px, 96 x 96 in this camera's reference")
+    assert ticket.evidence.startswith(
+        "picture of 128 x 128 px, 96 x 96 in this camera's reference since 06:0"
+    )
     assert at_work.catalogue.observations.quarantined(wrong) == set(wrong)
     assert at_work.causes == {"wrong_resolution": 12}
     right = at_work.work(6)
@@ -127,6 +129,24 @@ def test_a_camera_that_changes_its_resolution_while_it_is_new_is_learned_at_the_
     assert site.causes == {}
     site.work(3)
     assert site.causes == {"wrong_resolution": 3}
+
+
+def test_dirt_that_is_told_late_is_quarantined_from_when_it_came(at_work):
+    def smeared(frame):
+        image = frame.image.copy()
+        image[:32, :32] = image[:32, :32].mean(axis=(0, 1))
+        return replace(frame, image=image)
+
+    dirty = at_work.work(40, change=smeared)
+    (ticket,) = at_work.catalogue.tickets.list()
+    assert ticket.cause == "dirty_lens"
+    events = at_work.catalogue.events.list(kind=EventKind.FAULT)
+    first = min(event.at for event in events)
+    assert ticket.began < first < ticket.opened
+    unseen = [id for id in dirty if at_work.catalogue.observations.get(id).at < first]
+    assert len(at_work.catalogue.observations.quarantined(unseen)) >= len(unseen) / 2
+    assert f"of the lens is covered since {ticket.began:%H:%M}; around" in ticket.evidence
+    assert ticket.evidence.endswith("; instances unremarkable")
 
 
 def test_black_first_frames_are_no_reference_and_are_told_once(site):
@@ -206,7 +226,7 @@ def test_a_frame_older_than_the_one_before_is_kept_and_told(at_work):
 
 def test_a_frame_that_could_not_be_read_closes_no_ticket(at_work):
     at_work.work(12, size=128)
-    at_work.observer._health["camera-a"].score = None  # a watcher that is broken
+    at_work.observer._cameras._health["camera-a"].score = None  # a watcher that is broken
     at_work.work(8)
     (ticket,) = at_work.catalogue.tickets.list()
     assert ticket.closed is None
@@ -231,7 +251,7 @@ def test_an_observation_whose_pick_never_comes_is_settled_after_eight_more_looks
     assert site.settled == [(first, None)]
     ids = [site.observe() for _ in range(40)]
     assert len(site.settled) == 41
-    assert len(site.observer._pending) == 8
+    assert len(site.observer._picks) == 8
     site.picked(first)
     assert len(site.settled) == 41, "it is triaged once"
     assert site.catalogue.observations.get(first).pick.outcome is Outcome.PICKED

@@ -31,8 +31,49 @@ def test_a_lasting_fault_opens_one_ticket_and_closes_it_when_mended():
     assert (opened.cause, opened.began, opened.opened) == ("defocus", at(10), at(15))
     assert opened.closed is None
     assert (closed.id, closed.began, closed.closed) == (opened.id, at(10), at(30))
-    assert (closed.severity, closed.evidence) == (59.0, "defocus 59.0")
+    assert (closed.severity, closed.evidence) == (59.0, "defocus 59.0 since 00:10")
     assert desk.tickets == (closed,)
+
+
+def test_a_ticket_says_what_is_wrong_since_when_and_what_the_model_saw_meanwhile():
+    def told(p_values, evidence="background 38% darker than this camera's reference"):
+        desk = FaultDesk(EProcess)
+        bad = Signal("camera.lamp_failed", 38.0, 1 / 41, None, 38.0, evidence)
+        beside = [Signal("novelty.distance", 1.0, p, k) for k, p in enumerate(p_values)]
+        tickets = []
+        for minute in range(642, 660):
+            tickets += desk.update("c", "r", at(minute), bad, None, beside)
+        return tickets[0].evidence
+
+    dark = "background 38% darker than this camera's reference since 10:42"
+    assert told([0.5] * 12) == f"{dark}; instances unremarkable"
+    assert told([0.01, *[0.5] * 11]) == f"{dark}; instances unremarkable", "as chance has it"
+    assert told([0.01, 0.5]) == f"{dark}; 6 of 12 instances strange"
+    assert told([]) == dark, "nothing is said of instances that nobody judged"
+    assert told([], "picture of 9 px; fit again") == "picture of 9 px since 10:42; fit again"
+
+
+def test_a_fault_told_late_is_quarantined_from_when_it_began():
+    desk, dirt = FaultDesk(EProcess), signal("dirty_lens")
+    for minute in range(8):
+        assert desk.update("c", "r", at(minute), None) == ()
+    tickets = []
+    for minute in range(8, 20):
+        tickets += desk.update("c", "r", at(minute), dirt, at(3))
+        assert desk.quarantines("c", at(3)), "from the first bad frame on"
+    (ticket,) = tickets
+    assert (ticket.began, ticket.opened) == (at(3), at(13))
+    assert not desk.quarantines("c", at(2))
+    assert ticket.evidence == "dirty_lens 30.0 since 00:03"
+
+
+def test_a_fault_began_no_earlier_than_the_one_before_it_was_mended():
+    desk = FaultDesk(EProcess)
+    run(desk, ["dirty_lens"] * 8 + [None] * 5)
+    tickets = []
+    for minute in range(13, 20):
+        tickets += desk.update("c", "r", at(minute), signal("dirty_lens"), at(2))
+    assert [ticket.began for ticket in tickets] == [at(8)]
 
 
 def test_one_bad_frame_now_and_then_opens_no_ticket():

@@ -1,13 +1,17 @@
 """Faults become tickets: one for each fault, from its first bad frame to its last."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Protocol
 
 from januscl.core import InvalidInput, Signal, Ticket, new_id, utc
+
+_STRANGE = 0.02  # p-value
+_REMARKABLE = 0.1
+"""Share of strange instances that is beyond what known ones show: five times their chance."""
 
 
 class Evidence(Protocol):
@@ -20,15 +24,32 @@ class Evidence(Protocol):
         """Forget what was seen."""
 
 
+@dataclass(frozen=True)
+class _Bad:
+    """A frame at fault.
+
+    Attributes:
+        began: When its cause was there first: the frame's time, or before.
+        strange, judged: Instances that are strange to the model's watchers, of how many.
+    """
+
+    at: datetime
+    signal: Signal
+    began: datetime
+    strange: int
+    judged: int
+
+
 @dataclass
 class _Camera:
     """What is known of one camera: the run of bad frames that no open ticket explains."""
 
     evidence: Evidence
     last: datetime | None = None
-    run: list[tuple[datetime, Signal]] = field(default_factory=list)
+    run: list[_Bad] = field(default_factory=list)
     healthy: int = 0
     mended_at: datetime | None = None
+    closed: datetime | None = None
     open: dict[str, Ticket] = field(default_factory=dict)
 
 
@@ -38,8 +59,11 @@ class FaultDesk:
     One evidence process runs for each camera over the p-value of its main cause, 1 for a
     healthy frame. The main cause is the first of several readings that pass a level and a physical
     threshold, so the process's guarantee on false alarms is approximate. A ticket's cause is the
-    commonest in the run. It `began` with the first frame of the run, and `closed` with the first of
-    the healthy frames that closed it, so that no frame known to be bad lies outside.
+    commonest in the run. It `began` with the first frame of the run, or before it, where the
+    camera's watcher knows by hindsight, but not before the ticket before it closed. It `closed`
+    with the first of the healthy frames that closed it, so that no frame known to be bad lies
+    outside. Its evidence is that of the worst frame, with the time and with what the model saw
+    meanwhile.
 
     Args:
         new_evidence: Makes the process of one camera, such as `januscl.watch.EProcess`.
@@ -69,7 +93,13 @@ class FaultDesk:
         return tuple(self._tickets.values())
 
     def update(
-        self, camera: str, robot: str, at: datetime, cause: Signal | None
+        self,
+        camera: str,
+        robot: str,
+        at: datetime,
+        cause: Signal | None,
+        began: datetime | None = None,
+        beside: Sequence[Signal] = (),
     ) -> tuple[Ticket, ...]:
         """Take the next frame of a camera and return the tickets that opened or closed by it.
 
@@ -78,6 +108,8 @@ class FaultDesk:
             robot: Name of its robot.
             at: When the frame was taken; frames of one camera come in order of time.
             cause: The camera's main cause, or None when the frame is healthy.
+            began: When the cause was there first, where that is known to be before this frame.
+            beside: The model's watchers' readings of the same frame.
 
         Raises:
             InvalidInput: The frame is older than one that came before.
@@ -94,16 +126,19 @@ class FaultDesk:
         state.last = at
         if cause is None:
             return self._healthy(state, at)
-        return self._bad(state, camera, robot, at, cause)
+        since = min(at, utc(began or at))
+        if state.closed is not None:
+            since = max(since, state.closed)
+        return self._bad(state, camera, robot, _Bad(at, cause, since, *_strange(beside)))
 
     def quarantines(self, camera: str, at: datetime) -> bool:
         """Say whether a frame must be kept out of training.
 
-        True under a ticket, and from the first frame of a run of bad frames on while it is not
+        True under a ticket, and from the beginning of a run of bad frames on while it is not
         known yet whether that becomes a ticket.
         """
         state = self._cameras.get(camera)
-        pending = state is not None and bool(state.run) and utc(at) >= state.run[0][0]
+        pending = state is not None and any(utc(at) >= bad.began for bad in state.run)
         return pending or any(t.covers(camera, utc(at)) for t in self._tickets.values())
 
     def _camera(self, name: str) -> _Camera:
@@ -119,22 +154,23 @@ class FaultDesk:
         closed = tuple(replace(t, closed=state.mended_at) for t in state.open.values())
         self._tickets.update({ticket.id: ticket for ticket in closed})
         state.open.clear()
+        if closed:
+            state.closed = state.mended_at
         _forget_run(state)
         return closed
 
-    def _bad(
-        self, state: _Camera, camera: str, robot: str, at: datetime, signal: Signal
-    ) -> tuple[Ticket, ...]:
-        state.healthy = 0
+    def _bad(self, state: _Camera, camera: str, robot: str, bad: _Bad) -> tuple[Ticket, ...]:
+        state.healthy, signal = 0, bad.signal
         known = state.open.get(_cause(signal))
         if known is not None:
             # What an open ticket explains is no evidence of a second fault.
             _forget_run(state)
             if signal.severity > known.severity:
-                known = replace(known, severity=signal.severity, evidence=signal.evidence)
+                told = _told(signal, known.began, bad.at, bad.strange, bad.judged)
+                known = replace(known, severity=signal.severity, evidence=told)
                 state.open[known.cause] = self._tickets[known.id] = known
             return ()
-        state.run.append((at, signal))
+        state.run.append(bad)
         if not state.evidence.update(signal.p_value):
             return ()
         ticket = _ticket(camera, robot, state.run)
@@ -152,10 +188,12 @@ def _forget_run(state: _Camera) -> None:
     state.evidence.reset()
 
 
-def _ticket(camera: str, robot: str, run: list[tuple[datetime, Signal]]) -> Ticket:
-    cause = Counter(_cause(signal) for _, signal in run).most_common(1)[0][0]
-    worst = max((s for _, s in run if _cause(s) == cause), key=lambda s: s.severity)
-    began, opened = run[0][0], run[-1][0]
+def _ticket(camera: str, robot: str, run: list[_Bad]) -> Ticket:
+    cause = Counter(_cause(bad.signal) for bad in run).most_common(1)[0][0]
+    named = [bad for bad in run if _cause(bad.signal) == cause]
+    worst = max((bad.signal for bad in named), key=lambda s: s.severity)
+    began, opened = min(run[0].at, *(bad.began for bad in named)), run[-1].at
+    strange, judged = sum(bad.strange for bad in run), sum(bad.judged for bad in run)
     entropy = sha256(f"ticket {camera} {cause} {began.isoformat()}".encode()).digest()[:10]
     return Ticket(
         id=new_id(opened, entropy),
@@ -165,5 +203,23 @@ def _ticket(camera: str, robot: str, run: list[tuple[datetime, Signal]]) -> Tick
         began=began,
         opened=opened,
         severity=worst.severity,
-        evidence=worst.evidence,
+        evidence=_told(worst, began, opened, strange, judged),
     )
+
+
+def _strange(beside: Iterable[Signal]) -> tuple[int, int]:
+    """Return how many instances are strange to the model's watchers, and how many they judged."""
+    novel = {s.instance: s.p_value for s in beside if s.watcher.split(".")[0] == "novelty"}
+    return sum(p_value <= _STRANGE for p_value in novel.values()), len(novel)
+
+
+def _told(signal: Signal, began: datetime, at: datetime, strange: int, judged: int) -> str:
+    """Return the sentence of a ticket: what is wrong, since when, and what the model saw."""
+    what, colon, rest = signal.evidence.partition(";")
+    day = "" if began.date() == at.date() else f"{began:%d %b} "
+    since = f"{what}{', all' if 'since' in what else ''} since {day}{began:%H:%M}{colon}{rest}"
+    if not judged:
+        return since
+    if strange < _REMARKABLE * judged:
+        return f"{since}; instances unremarkable"
+    return f"{since}; {strange} of {judged} instances strange"
