@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import subprocess
 import sys
@@ -304,7 +305,9 @@ def test_status_says_of_a_run_that_has_ended_that_what_is_open_stays_so(tmp_path
 
 
 @pytest.mark.parametrize("command", LISTS, ids=" ".join)
-def test_every_table_fits_a_terminal_of_80_columns_without_a_broken_word(command, tmp_path):
+def test_every_table_fits_a_terminal_of_80_columns_without_a_broken_word(
+    command, tmp_path, monkeypatch
+):
     from januscl.store import Workspace
 
     with Workspace.open(fill(tmp_path / "w")) as opened:
@@ -318,8 +321,10 @@ def test_every_table_fits_a_terminal_of_80_columns_without_a_broken_word(command
         ticket = catalogue.tickets.list()[0]
         long = "edges 30% softer than in its reference picture, " * 5
         catalogue.tickets.put(replace(ticket, evidence=long))
+    monkeypatch.setattr(console, "_width", 80)
     told = janus(*command, "-w", tmp_path / "w").stdout
     assert max(map(len, told.splitlines())) <= 80
+    assert "…" not in told
     words = set(told.replace("…", " ").split())
     for whole in ("instances", "2026-03-02", "06:00", "rolled_back", "observations", "collecting"):
         part = {word for word in words if len(word) > 2 and whole.startswith(word)}
@@ -328,26 +333,44 @@ def test_every_table_fits_a_terminal_of_80_columns_without_a_broken_word(command
     assert told.count("edges 30%") <= len(told.splitlines()) - 2, "one line an event"
 
 
-def test_evidence_is_one_line_in_a_table_and_whole_in_json(tmp_path):
+def test_evidence_is_whole_below_its_row_on_a_terminal_and_on_its_line_elsewhere(
+    tmp_path, monkeypatch
+):
     from januscl.store import Workspace
 
-    long = "edges 30% softer than in its reference picture"
+    long = "edges 30% softer than in its reference picture since 10:42, instances unremarkable"
     with Workspace.open(fill(tmp_path / "w")) as opened:
         for ticket in opened.catalogue.tickets.list():
             opened.catalogue.tickets.put(replace(ticket, evidence=long))
-    lines = janus("tickets", "-w", tmp_path / "w").stdout.splitlines()
-    assert [("edges" in line, "…" in line) for line in lines[-2:]] == [(True, True)] * 2
-    assert "opened (UTC)" in " ".join(lines[1].split()) or "(UTC)" in lines[2]
     assert all(row["evidence"] == long for row in listed("tickets", "-w", tmp_path / "w"))
+    lines = janus("tickets", "-w", tmp_path / "w").stdout.splitlines()
+    assert [line.strip().endswith(long) for line in lines] == [False, False, True, True]
+    assert "opened (UTC)" in lines[1]
+    monkeypatch.setattr(console, "_width", 80)
+    lines = janus("tickets", "-w", tmp_path / "w").stdout.splitlines()
+    rows = [k for k, line in enumerate(lines) if line.startswith("camera-a")]
+    assert [lines[k + 1].startswith("    evidence: edges 30%") for k in rows] == [True, True]
+    assert " ".join(" ".join(lines).split()).count(long) == 2
 
 
-def test_a_long_fact_goes_on_below_its_beginning(tmp_path):
+def test_what_is_no_terminal_gets_every_line_whole(tmp_path):
+    folder = fill(tmp_path / ("a long folder " * 8).strip())
+    export = ("models", "export", "m-1", "--out", folder / "m.safetensors", "-w", folder)
+    bare = {**os.environ, "COLUMNS": ""}  # pytest's readline says that there are 80
+    told = subprocess.run(
+        [JANUS, *map(str, export)], capture_output=True, text=True, check=True, env=bare
+    )
+    assert told.stdout == f"Wrote m-1 to {folder / 'm.safetensors'}.\n"
+
+
+def test_a_long_fact_goes_on_below_its_beginning(tmp_path, monkeypatch):
     from januscl.store import Workspace
 
     with Workspace.open(fill(tmp_path / "w")) as opened:
         novelty = opened.catalogue.novelties.list()[0]
         for k in range(8):
             opened.catalogue.novelties.put(replace(novelty, id=f"n-{k}", name=f"novelty-{k}"))
+    monkeypatch.setattr(console, "_width", 80)
     lines = janus("status", "-w", tmp_path / "w").stdout.splitlines()
     (first,) = (k for k, line in enumerate(lines) if "novelty-0" in line)
     assert lines[first + 1].startswith(" " * lines[first].index("novelty-"))
@@ -390,7 +413,8 @@ def test_a_folder_that_is_no_workspace_is_named_with_what_to_do(
     monkeypatch.chdir(tmp_path)
     code, text = said(capsys, monkeypatch, "status", "-w", folder)
     assert code == 1
-    assert f"error: {name} is not a Janus workspace. Make one with `janus demo`" in text
+    assert f"error: {name} is not a Janus workspace. Name another with --workspace" in text
+    assert f"`janus serve --workspace {name}` for a site" in text
     assert list(tmp_path.iterdir()) == [], "asking makes nothing"
 
 
@@ -401,7 +425,9 @@ def test_where_there_is_no_workspace_the_ones_in_the_usual_places_are_named(
     fill(tmp_path / "janus-workspace")
     code, text = said(capsys, monkeypatch, "status")
     assert code == 1
-    assert "name another with --workspace (janus-workspace is there)." in text
+    assert "Name another with --workspace (janus-workspace is there)," in text
+    monkeypatch.setenv("JANUS_WORKSPACE", "janus-workspace")
+    assert listed("status")["champion"] == "m-1", "the service's own variable names it too"
 
 
 def test_the_command_itself_exits_with_1_and_one_line_on_standard_error(tmp_path):

@@ -53,6 +53,10 @@ def test_the_first_token_is_made_by_the_command_shown_once_and_kept_as_a_hash(fo
 def test_a_token_that_makes_no_sense_is_not_made(folder):
     for line in (("--role", "robot"), ("--role", "admin", "--robot", "r"), ("--role", "king")):
         assert RUN.invoke(app, ["token", "create", "x", *line, "-w", str(folder)]).exit_code != 0
+    king = RUN.invoke(app, ["token", "create", "x", "--role", "king", "-w", str(folder)])
+    said = " ".join(king.stderr.replace("│", " ").split())
+    assert "'king' is not one of robot, annotator, operator, admin" in said
+    assert "Value error" not in said
     assert "No tokens" in janus("token", "list", "-w", folder)
 
 

@@ -102,7 +102,9 @@ def test_a_url_is_a_secret_too(monkeypatch):
         ({"about": []}, "at least 1"),
         ({"name": "a b"}, "pattern"),
         ({"hours": 0}, "greater than 0"),
-        ({"secret": "token-1234"}, "not permitted"),
+        ({"secret": "token-1234"}, "found `secret`, which is none. Did you mean `secrets`?"),
+        ({"private": "token-1234"}, "webhooks.0.private: expected true or false"),
+        ({"secrets": "token-1234"}, "webhooks.0.secrets: expected a list"),
     ],
 )
 def test_a_webhook_that_cannot_be_used_is_refused_and_nothing_of_it_shown(
@@ -127,8 +129,10 @@ def test_a_webhook_that_cannot_be_used_is_refused_and_nothing_of_it_shown(
         ({"user": "j", "password": "hunter2", "password_from": "MAIL_PASSWORD"}, "not both"),
         ({"user": "j", "password_from": "MAIL_PASSWORD", "security": "none"}, "a password needs"),
         ({"user": "j", "password": "hunter2", "security": "none"}, "a password needs"),
-        ({"security": "ssl"}, "'starttls', 'tls' or 'none'"),
-        ({"port": 0}, "greater than or equal to 1"),
+        ({"security": "ssl"}, "one of 'starttls', 'tls' or 'none'"),
+        ({"port": 0}, "emails.0.port: expected a number of at least 1"),
+        ({"port": "many"}, "emails.0.port: expected a whole number"),
+        ({"sender": None}, "emails.0.sender: expected a text"),
     ],
 )
 def test_a_mailbox_that_cannot_be_used_is_refused(monkeypatch, change, told):

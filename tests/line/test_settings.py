@@ -47,15 +47,31 @@ def test_a_secret_is_never_shown(monkeypatch):
     assert "hunter2" not in str(describe(found))
 
 
-def test_a_value_that_cannot_be_used_names_its_setting(monkeypatch):
-    monkeypatch.setenv("JANUS_PORT", "many")
-    with pytest.raises(InvalidInput, match="setting port"):
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("port", "many", "setting port: expected a whole number, found 'many'"),
+        ("port", "70000", "setting port: expected a number of at most 65535, found '70000'"),
+        ("worker", "perhaps", "setting worker: expected true or false"),
+        ("burst", "0", "setting burst: expected a number of at least 1"),
+        ("tend_seconds", "0", "setting tend_seconds: expected a number greater than 0"),
+        ("picks_a_day", "inf", "setting picks_a_day: expected a number that is not infinite"),
+        ("log_level", "loud", "expected one of 'debug', 'info', 'warning' or 'error'"),
+        ("webhooks", "[1]", "setting webhooks.0: expected a table"),
+        ("webhooks", "[{}]", "setting webhooks.0.name: expected a value"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_told_in_our_own_words(monkeypatch, name, value, told):
+    monkeypatch.setenv(f"JANUS_{name.upper()}", value)
+    with pytest.raises(InvalidInput, match=re.escape(told)) as caught:
         load_settings()
+    assert "nput should be" not in str(caught.value)
+    assert "Value error" not in str(caught.value)
 
 
-def test_a_setting_that_there_is_not_is_told(file):
+def test_a_setting_that_there_is_not_is_told_with_the_one_that_was_meant(file):
     file.write_text("prot = 1\n")
-    with pytest.raises(InvalidInput, match="prot"):
+    with pytest.raises(InvalidInput, match=r"found `prot`, which is none. Did you mean `port`\?"):
         load_settings()
 
 

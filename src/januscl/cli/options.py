@@ -14,7 +14,9 @@ from januscl.store import Workspace
 
 WorkspaceOption = Annotated[
     Path,
-    typer.Option("--workspace", "-w", help="Folder that Janus keeps its state in."),
+    typer.Option(
+        "--workspace", "-w", envvar="JANUS_WORKSPACE", help="Folder that Janus keeps its state in."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 AccountOption = Annotated[bool, typer.Option("--json", help="Print the account as JSON.")]
@@ -23,6 +25,10 @@ SeedOption = Annotated[
     int, typer.Option(min=0, max=2**31 - 1, metavar="N", help="Seed of all chance.")
 ]
 ThreadsOption = Annotated[int, typer.Option(min=1, metavar="N", help="Threads for torch.")]
+PageOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write the verdict as a page with pictures."),
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
 LimitOption = Annotated[
     int, typer.Option(min=1, max=1_000_000, metavar="N", help="At most so many.")
@@ -123,6 +129,6 @@ def existing(folder: Path) -> Workspace:
     there = [str(place) for place in _USUAL if is_workspace(place)]
     others = f" ({', '.join(there)} is there)" if there else ""
     raise NotFound(
-        f"{folder} is not a Janus workspace. Make one with `janus demo` or `janus replay`, or "
-        f"name another with --workspace{others}."
+        f"{folder} is not a Janus workspace. Name another with --workspace{others}, or make one: "
+        f"`janus serve --workspace {folder}` for a site, `janus demo` or `janus replay` to look at."
     )

@@ -8,8 +8,9 @@ from math import isfinite
 from typing import Any, Protocol, TypeVar
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,11 +24,29 @@ from rich.text import Text
 
 from januscl.core import Cost, NotFound
 
-console = Console()
+_UNBOUNDED = 100_000
+
+
+class Output(Console):
+    """Breaks and cuts lines for a terminal alone: a file and a program get them whole."""
+
+    @property
+    def size(self) -> ConsoleDimensions:
+        """Columns and lines of the terminal; so many that nothing is broken where there is none."""
+        found = super().size
+        bounded = self.is_terminal or self._width is not None
+        return found if bounded else ConsoleDimensions(_UNBOUNDED, found.height)
+
+    @size.setter
+    def size(self, new_size: tuple[int, int]) -> None:
+        self._width, self._height = new_size
+
+
+console = Output()
 errors = Console(stderr=True)
 
 _SHORT_ID, _WHOLE_ID = 13, 14
-_LEAST_CUT = 12
+_LEAST_BROKEN = 12
 _NARROWEST = 10
 """Of what is broken where there is no room: a date stays whole."""
 _IDS = frozenset({"id", "deck", "observation", "subject", "parent", "champion", "model"})
@@ -125,7 +144,8 @@ def print_rows(
 
     Ids, times, numbers and words stand on one line; only names and lists are broken. Where the
     terminal is too narrow for that, all is broken but the ids, which people copy. A table shows the
-    start of an id and the time to the minute; JSON has both whole.
+    start of an id and the time to the minute; JSON has both whole. Where there is no terminal,
+    nothing is broken.
 
     Args:
         title: The table's heading.
@@ -133,7 +153,7 @@ def print_rows(
         as_json: Print JSON.
         empty: What a person reads when there is no row.
         json_only: Keys that a program needs and a person does not.
-        cut: Keys of sentences, which get what room is left on the line and end in an ellipsis.
+        cut: Keys of sentences, which go below their row where there is no room beside it.
     """
     if as_json:
         print_json(list(rows))
@@ -141,52 +161,64 @@ def print_rows(
     if not rows:
         console.print(empty)
         return
-    table = Table(
-        title=escape(title), title_justify="left", header_style="bold", box=None,
-        padding=(0, 2, 0, 0), pad_edge=False,
-    )  # fmt: skip
     columns = {name: [row[name] for row in rows] for name in rows[0] if name not in json_only}
     cells = {name: _column(name, values) for name, values in columns.items()}
     widths = {name: _width(name, columns[name], cells[name]) for name in columns}
-    _add_columns(table, columns, widths, cut)
-    for row in zip(*cells.values(), strict=True):
-        table.add_row(*row)
-    console.print(table, crop=False)
+    below = _below(widths, cut)
+    beside = {name: values for name, values in columns.items() if name not in below}
+    fitted = _fitted(beside, widths)
+    whole = list(zip(*(cells[name] for name in beside), strict=True))
+    # With something below each row, each row is a table of its own, as wide as the others.
+    parts = [[row] for row in whole] if below else [whole]
+    for number, part in enumerate(parts):
+        heading = escape(title) if number == 0 else None
+        console.print(_table(heading, beside, fitted, part), crop=False)
+        for name in below:
+            told = f"[dim]{name.replace('_', ' ')}: {cells[name][number]}[/]"
+            console.print(Padding(Text.from_markup(told), (0, 0, 0, 4)))
 
 
-def _add_columns(
-    table: Table,
+def _below(widths: Mapping[str, int], sentences: Collection[str]) -> list[str]:
+    """Return the sentences that do not fit beside the rest, the longest first to go."""
+    beside, below = dict(widths), set[str]()
+    for name in sorted(sentences, key=lambda name: -widths[name]):
+        if sum(beside.values()) + 2 * len(beside) - 2 > console.width:
+            below.add(name)
+            del beside[name]
+    return [name for name in widths if name in below]
+
+
+def _fitted(columns: Mapping[str, Sequence[Any]], widths: Mapping[str, int]) -> dict[str, int]:
+    """Return how wide each column is, so that all fit: names and lists give way first."""
+    wide = {name: widths[name] for name in columns}
+    room = console.width - 2 * len(wide) + 2
+    free = [name for name in wide if name not in _IDS]
+    broken = [name for name in free if _may_break(columns[name])]
+    for names, least in ((broken, _LEAST_BROKEN), (free, _NARROWEST)):
+        while sum(wide.values()) > room and any(wide[name] > least for name in names):
+            wide[max(names, key=lambda name: wide[name])] -= 1
+    return wide
+
+
+def _table(
+    title: str | None,
     columns: Mapping[str, Sequence[Any]],
     widths: Mapping[str, int],
-    cut: Collection[str],
-) -> None:
-    """Add the columns to a table, each as wide as there is room for."""
-    room = console.width - sum(w + 2 for name, w in widths.items() if name not in cut)
-    least = {
-        name: _LEAST_CUT if name in cut or (_may_break(v) and name not in _IDS) else widths[name]
-        for name, v in columns.items()
-    }
-    narrow = sum(least.values()) + 2 * len(least) - 2 > console.width
-    if narrow:
-        least = {
-            name: width if name in _IDS or name in cut else min(width, _NARROWEST)
-            for name, width in least.items()
-        }
-        # Where even that is too wide, the terminal breaks lines, and the ids are still whole.
-        table.width = max(console.width, sum(least.values()) + 2 * len(least) - 2)
+    rows: Sequence[Sequence[str]],
+) -> Table:
+    """Return the table of some rows; the columns are named where it has a title."""
+    table = Table(
+        title=title, title_justify="left", show_header=title is not None, header_style="bold",
+        box=None, padding=(0, 2, 0, 0), pad_edge=False,
+    )  # fmt: skip
+    # Where even that is too wide, the terminal breaks lines, and the ids are still whole.
+    table.width = sum(widths.values()) + 2 * len(widths) - 2
     for name, values in columns.items():
         header = _header(name, values)
-        if name in _IDS:
-            table.add_column(header, no_wrap=True, min_width=widths[name])
-        elif name in cut:
-            width = max(_LEAST_CUT, room // len(cut) - 2)
-            table.add_column(header, no_wrap=True, max_width=width)
-        elif narrow:
-            table.add_column(header, overflow="fold", min_width=least[name])
-        elif _may_break(values):
-            table.add_column(header, overflow="fold", min_width=_LEAST_CUT)
-        else:
-            table.add_column(header, width=widths[name])
+        table.add_column(header, overflow="fold", no_wrap=name in _IDS, width=widths[name])
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def _header(name: str, values: Sequence[Any]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from januscl.cli.options import JsonOption
+from januscl.cli.options import JsonOption, chosen
 from januscl.cli.output import console, print_json, print_rows
 from januscl.store import Role
 
@@ -62,7 +62,14 @@ def config(
 @tokens.command("create")
 def create(
     name: Annotated[str, typer.Argument(help="Whose it is, for a person.")],
-    role: Annotated[Role, typer.Option(help="What it is for.")],
+    role: Annotated[
+        Role,
+        typer.Option(
+            parser=chosen(Role),
+            metavar="ROLE",
+            help=f"What it is for: {', '.join(Role)}.",
+        ),
+    ],
     robot: Annotated[str | None, typer.Option(help="The robot it speaks for.")] = None,
     days: Annotated[float | None, typer.Option(help="Until it expires; never if omitted.")] = None,
     workspace: FolderOption = None,

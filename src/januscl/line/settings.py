@@ -5,11 +5,13 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
 from januscl.core import InvalidInput, MissingDependency, NotFound
 from januscl.line.flat import flat, policy_of
+from januscl.line.wording import expected
 from januscl.store import Workspace
 
 try:
@@ -164,15 +166,23 @@ def load_settings(options: Mapping[str, Any] | None = None) -> Settings:
             "something else", 'Write it like {"frames": 40}.',
         ) from None  # fmt: skip
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        name = ".".join(str(part) for part in first["loc"])
-        secret = name.partition(".")[0] in _SECRETS
-        found = "a value that is not shown" if secret else repr(first["input"])[:80]
-        raise InvalidInput(
-            f"setting {name}", str(first["msg"]), found, "`janus config` shows all settings."
-        ) from None
+        raise _unusable(error.errors(include_url=False)[0]) from None
     policy_of(settings.policy)
     return settings
+
+
+def _unusable(error: Mapping[str, Any]) -> InvalidInput:
+    """Return the error of a setting that cannot be used, without what is secret."""
+    where = [str(part) for part in error["loc"]]
+    secret = where[0] in _SECRETS
+    found = "a value that is not shown" if secret else repr(error["input"])[:80]
+    fix = "`janus config` shows all settings."
+    if error["type"] == "extra_forbidden":
+        known = {"webhooks": Webhook, "emails": Mailbox}.get(where[0], Settings).model_fields
+        near = get_close_matches(where[-1], known, 1)
+        fix = f"Did you mean `{near[0]}`? {fix}" if near else fix
+        found = f"`{where[-1]}`, which is none"
+    return InvalidInput(f"setting {'.'.join(where)}", expected(error), found, fix)
 
 
 def _unread(error: SettingsError) -> str:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from januscl.core import Conflict, InvalidInput, JanusError, NotFound, StorageFull, Unreachable
 from januscl.line.access import Forbidden, Unknown
+from januscl.line.wording import expected
 
 _STATUS: tuple[tuple[type[JanusError], int, str], ...] = (
     (Unknown, 401, "Send `Authorization: Bearer <token>`; make one with `janus token create`."),
@@ -86,7 +87,7 @@ async def _query(request: Request, error: Exception) -> Response:
     first = error.errors()[0]
     thing = ".".join(str(part) for part in first["loc"])
     found = repr(first.get("input"))[:80]
-    return _said(422, thing, str(first["msg"]), found, "The API's page lists what is accepted.")
+    return _said(422, thing, expected(first), found, "The API's page lists what is accepted.")
 
 
 async def _http(request: Request, error: Exception) -> Response:
