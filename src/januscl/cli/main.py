@@ -12,10 +12,12 @@ from rich.markup import escape
 
 from januscl import __version__
 from januscl.cli import (
+    begin,
     decks,
     demo,
     evaluate,
     keeping,
+    kinds,
     notify,
     records,
     release,
@@ -52,11 +54,13 @@ app.command("labels")(records.labels)
 app.command("backup")(keeping.backup)
 app.command("restore")(keeping.restore)
 app.command("fsck")(keeping.fsck)
+app.command("begin")(begin.begin)
 app.command("remember")(remember.remember)
 app.command("serve")(service.serve)
 app.command("config")(service.config)
 app.command("worker")(worker.worker)
 app.add_typer(service.tokens, name="token", help="Make, list and revoke tokens of the service.")
+app.add_typer(kinds.app, name="kinds", help="List the kinds of package, and name a new one.")
 app.add_typer(notify.app, name="notify", help="Tell other systems what happened, and test them.")
 app.add_typer(decks.app, name="deck", help="Show and compare training decks.")
 app.add_typer(release.app, name="release", help="Show releases and their stages.")

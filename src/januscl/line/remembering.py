@@ -96,7 +96,8 @@ def remember_set(
             f"pictures labelled with kinds that the champion knows: {_names(kinds)}",
             f"none in {len(coco.pictures)} pictures, labelled with {_names(coco.taxonomy, kinds)}",
             (f"{rejects[0].thing}: {rejects[0].reason}. " if rejects else "")
-            + "Name the categories as the champion does, or begin with a model that knows them.",
+            + "Name the categories as the champion does, or begin a new site with kinds of its own "
+            "by `janus begin`.",
         )
     done = _keep(workspace, fit, kinds, at, name, held_back, progress)
     return Remembered(done.slice, done.deck, done.known, rejects)
