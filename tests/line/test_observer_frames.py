@@ -12,6 +12,7 @@ from januscl.core import UNEXPLAINED, EventKind, Frame, InvalidInput, NotFound, 
 from januscl.line.observer import Observer
 from januscl.line.policy import Watching
 from januscl.store import Workspace
+from januscl.triage.diagnosis import Diagnosis
 
 REFERENCE = 20
 GROUND = np.random.default_rng(9).normal(0, 25, (256, 256, 1))
@@ -233,6 +234,43 @@ def test_a_frame_that_could_not_be_read_closes_no_ticket(at_work):
     (_, (thing, reason)) = at_work.rejects  # the depth had the wrong size as well
     assert thing == "picture of camera camera-a"
     assert reason.startswith("TypeError: ")
+
+
+def test_a_failed_pick_is_diagnosed_once_the_robot_has_looked_again(at_work):
+    failed, picked = at_work.observe(), at_work.observe()
+    at_work.observer.report(failed, Pick(0, (20.0, 20.0), Outcome.MISSED, at_work.now))
+    at_work.picked(picked)
+    late = at_work.observe()
+    at_work.observer.report(late, Pick(0, (20.0, 20.0), Outcome.MISSED, at_work.now))
+    ids = [failed, picked, late]
+    assert at_work.catalogue.diagnoses.of(ids).keys() == {failed}
+    at_work.observe(robot=1)
+    assert at_work.catalogue.diagnoses.of(ids).keys() == {failed}, "that was another robot's look"
+    at_work.observe()
+    found = at_work.catalogue.diagnoses.of(ids)
+    assert found.keys() == {failed, late}
+    assert found[late].instance == 0
+    assert found[late].diagnosis in set(Diagnosis)
+    assert found[late].evidence.endswith(".")
+
+
+def test_a_failed_pick_that_cannot_be_diagnosed_is_told_and_the_robot_goes_on(at_work):
+    at_work.observer._bins.empty = None  # a part that is broken
+    for _ in range(3):
+        id = at_work.observe()
+        at_work.observer.report(id, Pick(0, (20.0, 20.0), Outcome.MISSED, at_work.now))
+    at_work.work(1)
+    ((thing, reason),) = at_work.rejects
+    assert thing == "diagnosis of camera camera-a"
+    assert reason.startswith("TypeError: ")
+    assert at_work.catalogue.observations.counts()["missed"] == 3
+
+
+def test_a_camera_at_fault_explains_a_failed_pick_by_itself(at_work):
+    id = at_work.observe(change=blank)
+    at_work.observer.report(id, Pick(0, (20.0, 20.0), Outcome.MISSED, at_work.now))
+    at_work.observe()
+    assert at_work.catalogue.diagnoses.of([id]) == {}
 
 
 def test_masks_of_another_size_than_the_frame_are_refused(site):

@@ -76,7 +76,7 @@ def make(place, revision, statements):
 
 def test_every_revision_but_the_newest_is_tried_here():
     revisions = {found.revision for found in ScriptDirectory.from_config(script()).walk_revisions()}
-    assert revisions == {"0001", "0002", "0003", "0004", "0005", "0006", history.HEAD}
+    assert revisions == {"0001", "0002", "0003", "0004", "0005", "0006", "0007", history.HEAD}
 
 
 @pytest.mark.parametrize(
@@ -88,6 +88,7 @@ def test_every_revision_but_the_newest_is_tried_here():
         ("0004", SECOND),
         ("0005", FIFTH),
         ("0006", SIXTH),
+        ("0007", SIXTH),
     ],
 )
 def test_a_catalogue_of_an_earlier_form_is_brought_forward_with_what_it_holds(

@@ -86,6 +86,7 @@ def events(
         found = opened.catalogue.events.list(
             kind=kind, camera=camera, limit=limit, newest_first=True
         )
+        diagnosed = opened.catalogue.diagnoses.of(event.observation for event in found)
         waiting = unwatched(opened)
     rows = [
         {
@@ -96,16 +97,18 @@ def events(
             "kind": event.kind,
             "cause": event.cause,
             "outcome": event.outcome,
+            "diagnosis": why.diagnosis if why is not None else None,
+            "why": why.evidence if why is not None else None,
             "evidence": event.signals[0].evidence if event.signals else "",
         }
-        for event in found
+        for event, why in ((event, diagnosed.get(event.observation)) for event in found)
     ]
     print_rows(
         "Events",
         rows,
         json,
         nothing_yet(waiting, "No events: all that was seen is ordinary."),
-        json_only=("id", "observation"),
+        json_only=("id", "observation", "why"),
         cut=("evidence",),
     )
     tell_unwatched(waiting if found or json else None)

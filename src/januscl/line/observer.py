@@ -19,8 +19,18 @@ from januscl.core import (
     new_id,
 )
 from januscl.line.checks import check_length
+from januscl.line.minutes import Minutes
 from januscl.line.policy import Watching
-from januscl.line.watching import Bins, Cameras, Embeddings, Models, Picks, Tickets, Tried
+from januscl.line.watching import (
+    Bins,
+    Cameras,
+    Diagnoses,
+    Embeddings,
+    Models,
+    Picks,
+    Tickets,
+    Tried,
+)
 from januscl.line.watching.bins import Describe
 from januscl.store import Workspace
 from januscl.triage import classify
@@ -45,6 +55,7 @@ class Observer:
     - its camera: no fault opens or closes by the frame, and its instances are not judged either;
     - its depth: nothing is looked for that the model does not see;
     - its instances, by one of the model's watchers: that watcher says nothing;
+    - its failed pick, of which nobody says then what was wrong with the mask;
     - its time, which lies before that of an earlier frame: no ticket opens or closes by it.
 
     Args:
@@ -76,7 +87,9 @@ class Observer:
         frames = policy.reference_frames
         self._tried = Tried(workspace)
         self._bins = Bins(describe, self._tried)
+        self._diagnoses = Diagnoses(workspace, self._bins, self._tried)
         self._tickets = Tickets(workspace, on_ticket)
+        self._minutes = Minutes(workspace.catalogue)
         barred = self._tickets.quarantines
         watched = working if policy.cameras else []
         self._cameras = Cameras(
@@ -121,8 +134,10 @@ class Observer:
         if camera is not None and cause is None:
             self._tickets.well(observation)
         if camera:
+            self._minutes.take(frame, camera, cause)
             for ticket in self._judged(observation, cause, others):
                 self._tickets.keep(ticket, frame)
+        self._diagnoses.look(observation)
         self._picks.wait(observation, [*(camera or ()), *others], cause)
         return id
 
@@ -152,6 +167,8 @@ class Observer:
             if event.kind is not EventKind.FAULT:
                 self._workspace.keep(seen)
             self._workspace.catalogue.events.add(event)
+        if waiting.cause is None:  # a camera at fault explains what its pictures led to
+            self._diagnoses.take(seen, waiting.signals, waiting.after)
         self._on_report(seen, event)
 
     def learn_model(self, model: str, known: Sequence[Observation]) -> None:

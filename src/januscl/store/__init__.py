@@ -17,6 +17,7 @@ from januscl.store.records import (
     AuditRow,
     CauseReading,
     CheckIn,
+    DiagnosisRow,
     HealthMinute,
     InboxRow,
     Known,
@@ -35,8 +36,8 @@ from januscl.store.workspace import Workspace
 
 __all__ = [
     "EMBEDDINGS", "IMAGE", "AuditRow", "Catalogue", "CauseReading", "CheckIn", "Checked", "Copied",
-    "Finding", "HealthMinute", "InboxRow", "Known", "LabelRow", "LabelTaskRow", "LocalBlobs",
-    "LogMarks", "LogRecord", "ObservationLog", "ObservationRow", "Parcel", "Prepared", "RejectRow",
-    "Role", "S3Blobs", "TokenRow", "Transaction", "VerdictRow", "Workspace", "Wrong", "backup",
-    "fsck", "restore", "tend",
+    "DiagnosisRow", "Finding", "HealthMinute", "InboxRow", "Known", "LabelRow", "LabelTaskRow",
+    "LocalBlobs", "LogMarks", "LogRecord", "ObservationLog", "ObservationRow", "Parcel", "Prepared",
+    "RejectRow", "Role", "S3Blobs", "TokenRow", "Transaction", "VerdictRow", "Workspace", "Wrong",
+    "backup", "fsck", "restore", "tend",
 ]  # fmt: skip

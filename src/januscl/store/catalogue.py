@@ -7,6 +7,7 @@ from typing import Self
 
 from januscl.store.arriving import CheckIns, Inbox
 from januscl.store.database import Database, Door
+from januscl.store.diagnosing import Diagnoses
 from januscl.store.health import CameraHealthLog
 from januscl.store.journal import Audit, Rejects
 from januscl.store.keeping import LogState, Pins
@@ -31,6 +32,7 @@ class Transaction:
         self.observations = Observations(door)
         self.camera_health = CameraHealthLog(door)
         self.events = Events(door)
+        self.diagnoses = Diagnoses(door)
         self.tickets = Tickets(door)
         self.novelties = Novelties(door)
         self.campaigns = Campaigns(door)

@@ -80,6 +80,23 @@ class HealthMinute:
 
 
 @dataclass(frozen=True)
+class DiagnosisRow:
+    """What was wrong with the mask that a failed pick was based on: a hint, and no verdict.
+
+    Attributes:
+        observation: Id of what the pick was made on.
+        instance: Row that the robot tried; None where it found nothing to try.
+        diagnosis: In a word or two, such as ``merged``.
+        evidence: One sentence that a person can read.
+    """
+
+    observation: str
+    instance: int | None
+    diagnosis: str
+    evidence: str
+
+
+@dataclass(frozen=True)
 class LabelTaskRow:
     """A label task as the catalogue keeps it.
 

@@ -100,6 +100,17 @@ events = Table(
     Index("events_by_observation", "observation"),
 )
 
+# Apart from events: a failed pick of an ordinary instance is none, and the robot's next look, by
+# which it is diagnosed, comes later.
+diagnoses = Table(
+    "diagnoses",
+    metadata,
+    Column("observation", Name, primary_key=True),
+    Column("instance", Whole),
+    _must("diagnosis", Name),
+    _must("evidence", Prose),
+)
+
 tickets = Table(
     "tickets",
     metadata,

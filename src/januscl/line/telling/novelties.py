@@ -1,5 +1,6 @@
 """The novelties: those worth a campaign, each with pictures, and the rest in a line."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -65,11 +66,24 @@ def novelty_cards(
             cost_of(novelty),
             novelty.first_seen,
             contact_sheet(workspace, novelty.id),
-            facts(novelty),
+            (*facts(novelty), *_diagnosed(workspace, novelty.id)),
             closed_at(workspace, novelty),
         )
         for rank, novelty in enumerate(risen(workspace), start=1)
     )
+
+
+def _diagnosed(workspace: Workspace, novelty: str) -> tuple[Fact, ...]:
+    """Return what was wrong with the masks of failed picks on a novelty, the commonest first."""
+    members = set(workspace.catalogue.novelties.members(novelty))
+    found = workspace.catalogue.diagnoses.of(id for id, _ in members)
+    told = Counter(
+        row.diagnosis
+        for row in found.values()
+        if row.instance is None or (row.observation, row.instance) in members
+    )
+    listed = ", ".join(f"{number} {name}" for name, number in told.most_common())
+    return (Fact("Its failed picks look", listed),) if listed else ()
 
 
 def contact_sheet(workspace: Workspace, novelty: str) -> tuple[Image, ...]:

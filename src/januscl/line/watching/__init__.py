@@ -1,4 +1,4 @@
-"""The parts of the observer: cameras, empty bins, models, tickets, and picks that are waited for.
+"""The parts of the observer: cameras, bins, models, tickets, picks and their diagnoses.
 
 Each keeps what it must remember of the fleet in memory, and what others must know in the workspace.
 May call: core, watch, triage, store. Moves nothing; `januscl.line.observer` joins them.
@@ -6,9 +6,12 @@ May call: core, watch, triage, store. Moves nothing; `januscl.line.observer` joi
 
 from januscl.line.watching.bins import Bins
 from januscl.line.watching.cameras import Cameras
+from januscl.line.watching.diagnosing import Diagnoses
 from januscl.line.watching.models import Embeddings, Models
 from januscl.line.watching.picks import Picks, Waiting
 from januscl.line.watching.tickets import Tickets
 from januscl.line.watching.trying import Tried
 
-__all__ = ["Bins", "Cameras", "Embeddings", "Models", "Picks", "Tickets", "Tried", "Waiting"]
+__all__ = [
+    "Bins", "Cameras", "Diagnoses", "Embeddings", "Models", "Picks", "Tickets", "Tried", "Waiting",
+]  # fmt: skip

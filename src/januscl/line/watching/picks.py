@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from januscl.core import Observation, Signal
 
@@ -16,12 +16,14 @@ class Waiting:
         signals: All watchers' readings of it.
         cause: The camera's main cause, or None where it is well.
         look: Its number among the looks of its robot.
+        after: The robot's next look, once there was one.
     """
 
     seen: Observation
     signals: list[Signal]
     cause: Signal | None
     look: int
+    after: Observation | None = None
 
 
 class Picks:
@@ -50,7 +52,11 @@ class Picks:
         look = self._looks[robot]
         self._pending[observation.id] = Waiting(observation, signals, cause, look)
         for id, waiting in list(self._pending.items()):
-            if waiting.seen.frame.robot == robot and look - waiting.look >= self._most:
+            if waiting.seen.frame.robot != robot:
+                continue
+            if look - waiting.look == 1:
+                self._pending[id] = replace(waiting, after=observation)
+            if look - waiting.look >= self._most:
                 self._settle(id)
 
     def take(self, observation: str) -> Waiting | None:

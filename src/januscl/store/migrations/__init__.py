@@ -9,7 +9,7 @@ from januscl.store.database import Database, has_table
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-HEAD = "0007"
+HEAD = "0008"
 
 
 def migrate(database: Database) -> None:
