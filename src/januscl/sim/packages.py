@@ -5,6 +5,11 @@ from dataclasses import dataclass
 
 Triple = tuple[float, float, float]
 
+LEAST_PIXELS = 25
+"""Seen pixels of a thing from which it counts."""
+LEAST_SHARE = 0.15
+"""Share of what is seen of a thing alone from which it counts."""
+
 
 @dataclass(frozen=True)
 class Part:

@@ -43,7 +43,7 @@ class Pile:
             InvalidInput: The mix names an unknown kind, or has no positive weight.
         """
         packages = draw_packages(mix, count, rng)
-        pile = cls(packages, _falling(packages, rng), look)
+        pile = cls(packages, falling(packages, rng), look)
         pile.settle(seconds=1.6)
         return pile
 
@@ -92,7 +92,7 @@ class Pile:
             self._build(tuple(self.packages[k] for k in kept), poses[kept])
 
 
-def _falling(packages: Sequence[Package], rng: np.random.Generator) -> NDArray[np.float64]:
+def falling(packages: Sequence[Package], rng: np.random.Generator) -> NDArray[np.float64]:
     """Return starting poses: one above the other without touching, flat but for a small tilt."""
     poses = np.zeros((len(packages), 7))
     height = 0.03

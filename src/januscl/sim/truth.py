@@ -22,12 +22,10 @@ from januscl.sim.camera import Camera
 from januscl.sim.eye import Shot, eye
 from januscl.sim.faults import sensed
 from januscl.sim.kinds import BASE_TAXONOMY, check_mix
-from januscl.sim.packages import Package
+from januscl.sim.packages import LEAST_PIXELS, LEAST_SHARE, Package
 from januscl.sim.pile import Pile
 from januscl.sim.scene import Look
 
-LEAST_PIXELS = 25
-LEAST_SHARE = 0.15
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
