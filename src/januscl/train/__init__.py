@@ -1,7 +1,7 @@
 """Train: the default model, the training loop, and strategies against forgetting.
 
-Owns: the compact Mask R-CNN, its weights on disk, the loop with its checkpoints, the factory model
-that ships with the package. May call: core, torch, torchvision, safetensors, OpenCV. Moves nothing;
+Owns: the compact Mask R-CNN, its weights on disk, the loop with its checkpoints, the models
+that ship with the package. May call: core, torch, torchvision, safetensors, OpenCV. Moves nothing;
 writes only the files that it is given paths for. Names are loaded on first use, because torch
 takes seconds to import; without it they raise `MissingDependency`.
 """
@@ -14,10 +14,16 @@ from januscl.core import MissingDependency
 if TYPE_CHECKING:
     from januscl.train.checkpoint import Checkpoint
     from januscl.train.crew import Team, team
-    from januscl.train.factory import factory_card, factory_model
+    from januscl.train.factory import (
+        factory_card,
+        factory_model,
+        universal_card,
+        universal_model,
+    )
     from januscl.train.loop import Augment, FitReport, Progress, fit
     from januscl.train.model import CompactModel
     from januscl.train.network import CompactMaskRCNN, Detections
+    from januscl.train.pretrained import for_kinds
     from januscl.train.processor import device_named, limited_threads
     from januscl.train.settings import Settings
     from januscl.train.strategies import (
@@ -34,8 +40,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Augment", "Checkpoint", "CompactMaskRCNN", "CompactModel", "Detections", "Distill", "Ewc",
     "FitReport", "Interpolate", "Joint", "Lora", "Naive", "Progress", "Replay", "Settings", "Team",
-    "device_named", "factory_card", "factory_model", "fit", "limited_threads", "strategy_named",
-    "team",
+    "device_named", "factory_card", "factory_model", "fit", "for_kinds", "limited_threads",
+    "strategy_named", "team", "universal_card", "universal_model",
 ]  # fmt: skip
 
 _HOME = {
@@ -45,7 +51,8 @@ _HOME = {
     "Distill": "strategies", "Ewc": "strategies", "Joint": "strategies", "Lora": "strategies",
     "Settings": "settings", "factory_card": "factory", "factory_model": "factory", "fit": "loop",
     "limited_threads": "processor", "strategy_named": "strategies",
-    "Team": "crew", "device_named": "processor", "team": "crew",
+    "Team": "crew", "device_named": "processor", "for_kinds": "pretrained", "team": "crew",
+    "universal_card": "factory", "universal_model": "factory",
 }  # fmt: skip
 _EXTRA = ("torch", "torchvision", "safetensors")
 

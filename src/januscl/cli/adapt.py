@@ -1,0 +1,120 @@
+"""``janus adapt``: a new robot's model from a handful of labelled pictures."""
+
+import hashlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from januscl.cli.budget import BudgetOption
+from januscl.cli.options import (
+    ForceOption,
+    SeedOption,
+    ThreadsOption,
+    check_model_file,
+    check_out_file,
+)
+from januscl.cli.output import console, print_json, progress_bars
+from januscl.cli.rejected import first_reasons, tell_rejects
+from januscl.core import InvalidInput
+from januscl.core.files import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.progress import Progress
+
+    from januscl.annotate import CocoSet
+    from januscl.train import CompactModel
+
+
+def adapt(  # noqa: PLR0913 - a command has as many options as it has
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="`universal`, `factory` or a model file.")
+    ],
+    labels: Annotated[Path, typer.Option(help="COCO set of the robot's labelled pictures.")],
+    budget: BudgetOption = "150steps",  # type: ignore[assignment]  # typer parses it
+    out: Annotated[Path, typer.Option(help="Model file to write.")] = Path("adapted.safetensors"),
+    curve: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.svg",
+            help="Draw what more labels are worth: up to three more runs of this budget.",
+        ),
+    ] = None,
+    seed: SeedOption = 0,
+    threads: ThreadsOption = 2,
+    force: ForceOption = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Make a new robot's model from a few labelled pictures; it names that robot's kinds alone."""
+    if model != "universal":
+        check_model_file(model)
+    check_out_file(out, force)
+    if curve is not None:
+        check_out_file(curve, force)
+    found = _read(labels)
+    tell_rejects(found.rejects)
+
+    from januscl.cli.models import frames_of
+    from januscl.line.adapting import adapt as adapted
+    from januscl.line.adapting import adapting, label_curve
+    from januscl.line.curve_picture import curve_picture
+    from januscl.train import limited_threads
+
+    frames, start = frames_of(found), _started(model)
+    settings = adapting(budget.steps, budget.seconds, seed, threads)
+    kept, points = out.with_suffix(".checkpoint"), []
+    with limited_threads(threads), progress_bars(json) as bars:
+        report = adapted(start, found.taxonomy, frames, settings, kept, _shown(bars, "training"))
+        report.model.save(out)
+        kept.unlink(missing_ok=True)
+        if curve is not None:
+            show = _shown(bars, "curve")
+            points = label_curve(start, found.taxonomy, frames, settings, show)
+            drawn = curve_picture(points, f"{model} on {labels.name}, {budget} each")
+            write_atomically(curve, drawn.encode())
+    if json:
+        facts = {
+            "model": str(out), "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
+            "pictures": len(frames), "steps": len(report.losses),
+            "seconds": round(report.spent, 1), "last_loss": round(report.losses[-1], 4),
+            "curve": [asdict(point) for point in points],
+        }  # fmt: skip
+        print_json(facts)
+        return
+    said = f"Adapted to {len(frames)} pictures in {len(report.losses)} steps, {report.spent:.0f} s."
+    for point in points:
+        said += f"\n{point.pictures:5} pictures: mask AP {100 * point.ap:.1f}"
+    console.print(f"{said}\nWrote {out}{f' and {curve}' if curve else ''}.", markup=False)
+
+
+def _read(labels: Path) -> "CocoSet":
+    """Return the robot's set, or say what is missing in it."""
+    from januscl.annotate import read_set
+
+    found = read_set(labels)
+    if not any(picture.labels for picture in found.pictures):
+        raise InvalidInput(
+            str(labels), "at least one picture with a label", "none",
+            first_reasons(found.rejects) or "Label some of its pictures.",
+        )  # fmt: skip
+    return found
+
+
+def _started(name: str) -> "CompactModel":
+    from januscl.cli.models import model_named
+    from januscl.train import universal_model
+
+    return universal_model() if name == "universal" else model_named(name)
+
+
+def _shown(bars: "Progress", what: str) -> "Callable[[int, int, float], None]":
+    """Return what shows one run after another on a bar."""
+    bar = bars.add_task(what, total=None)
+
+    def show(done: int, of: int, loss: float) -> None:
+        bars.update(bar, completed=done, total=of, description=f"{what}, loss {loss:.2f}")
+
+    return show

@@ -1,0 +1,170 @@
+"""``janus pretrain``: one model for things of any kind, from many environments."""
+
+import json as text
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from januscl.cli.budget import Budget, BudgetOption
+from januscl.cli.options import (
+    BaseOption,
+    ForceOption,
+    SeedOption,
+    ThreadsOption,
+    check_model_file,
+    check_out_file,
+)
+from januscl.cli.output import console, print_json, progress_bars
+from januscl.cli.rejected import tell_rejects
+from januscl.core import Instances, InvalidInput, LabelledFrame, Taxonomy
+from januscl.core.files import write_atomically
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from januscl.train import CompactModel, FitReport
+
+INPUT_PX = 192
+"""The side that a pretrained model takes pictures at."""
+LEARNING_RATE = 1.5e-3
+_PILES = 4
+"""Of so many simulated piles one is of the base kinds in the usual cell, the others are wild."""
+
+
+def pretrain(  # noqa: PLR0913 - a command has as many options as it has
+    data: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="DATA...", help="Real COCO sets to learn from too."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Model file to write, its card beside it.")] = Path(
+        "universal.safetensors"
+    ),
+    base: BaseOption = "factory",
+    drawn: Annotated[int, typer.Option(min=0, metavar="N", help="Composed pictures.")] = 3000,
+    piles: Annotated[int, typer.Option(min=0, metavar="N", help="Simulated piles.")] = 1000,
+    size: Annotated[int, typer.Option(min=64, metavar="PX", help="Side to learn at.")] = 128,
+    budget: BudgetOption = "3000steps",  # type: ignore[assignment]  # typer parses it
+    seed: SeedOption = 0,
+    threads: ThreadsOption = 2,
+    force: ForceOption = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Train a model for things of any kind. A run that was stopped goes on where it was."""
+    from januscl.annotate import find_coco
+
+    for given in data or []:
+        find_coco(given)
+    if not drawn + piles and not data:
+        raise typer.BadParameter("give a COCO set, or more than 0 of --drawn or --piles")
+    if size % 16:
+        raise InvalidInput("--size", "a multiple of 16", str(size), "128 and 192 are usual.")
+    check_model_file(base)
+    check_out_file(out, force)
+
+    from januscl.cli.models import model_named
+    from januscl.train import limited_threads
+
+    with limited_threads(threads), progress_bars(json) as bars:
+        model = _general(model_named(base), size)
+        frames = _simulated(bars, model.taxonomy, drawn, piles, seed, size)
+        for given in data or []:
+            frames += _real(given, model.taxonomy)
+        report = _fit(model, frames, budget, seed, threads, out, bars)
+        _sized(report.model, INPUT_PX).save(out)
+        out.with_suffix(".checkpoint").unlink(missing_ok=True)
+    options = [f"--base {base}", f"--drawn {drawn}", f"--piles {piles}", f"--size {size}"]
+    options += [f"--budget {len(report.losses)}steps", f"--seed {seed}"]
+    card = {
+        "name": out.stem,
+        "made": datetime.now(UTC).date().isoformat(),
+        "command": " ".join(["janus pretrain", *(d.name for d in data or []), *options]),
+        "pictures": len(frames),
+        "steps": len(report.losses),
+        "last_loss": round(sum(report.losses[-50:]) / len(report.losses[-50:]), 3),
+        "seconds": round(report.spent),
+    }
+    write_atomically(out.with_suffix(".json"), (text.dumps(card, indent=2) + "\n").encode())
+    if json:
+        print_json(card)
+    else:
+        console.print(f"{len(report.losses)} steps in {report.spent:.0f} s. Wrote {out}.")
+
+
+def _sized(model: "CompactModel", size: int) -> "CompactModel":
+    """Return the model for pictures of another size: its layers slide, so they serve any."""
+    return type(model)(model.network, model.taxonomy, model.rows, size)
+
+
+def _general(model: "CompactModel", size: int) -> "CompactModel":
+    """Return the model with a row for whatever has no kind."""
+    from januscl.sim import ODD
+
+    known = model.taxonomy
+    return _sized(model.grown(known if known.has(ODD) else known.with_kind(ODD)), size)
+
+
+def _simulated(
+    bars: "Progress", known: Taxonomy, drawn: int, piles: int, seed: int, size: int
+) -> list[LabelledFrame]:
+    """Return composed pictures, piles in wild cells, and piles of the base kinds as they are."""
+    from januscl.sim import BASE_MIX, ODD, make_drawn, make_labelled, make_wild
+
+    usual = piles // _PILES if all(known.has(name) for name in BASE_MIX) else 0
+    bar, frames = bars.add_task("simulating", total=drawn + piles), []
+    sources: tuple[Iterable[LabelledFrame], ...] = (
+        make_drawn(drawn, seed, known.named(ODD).id, size),
+        make_wild(piles - usual, seed, known, size),
+        make_labelled(usual, seed, BASE_MIX, known, size) if usual else (),
+    )
+    for source in sources:
+        for frame in source:
+            frames.append(frame)
+            bars.advance(bar)
+    return frames
+
+
+def _real(path: Path, known: Taxonomy) -> list[LabelledFrame]:
+    """Return a set's pictures; a kind keeps its name where the model has it."""
+    from januscl.annotate import read_set
+    from januscl.sim import ODD
+
+    found = read_set(path)
+    tell_rejects(found.rejects)
+    ids = {
+        kind.id: known.named(kind.name if known.has(kind.name) else ODD).id
+        for kind in found.taxonomy
+    }
+    return [
+        LabelledFrame(
+            picture.id,
+            picture.image(),
+            Instances.of_masks(picture.masks, [ids[label] for label in picture.labels]),
+        )
+        for picture in found.pictures
+    ]
+
+
+def _fit(
+    model: "CompactModel", frames: list[LabelledFrame], budget: Budget, seed: int, threads: int,
+    out: Path, bars: "Progress",
+) -> "FitReport":  # fmt: skip
+    """Train; a stopped run has its checkpoint beside the model's file."""
+    from januscl.decks import Augmenter, Recipe
+    from januscl.train import Checkpoint, Settings, fit, strategy_named
+
+    settings = Settings(
+        steps=budget.steps, seconds=budget.seconds, lr=LEARNING_RATE, warmup=20, seed=seed,
+        threads=threads, frozen_norm=False,
+    )  # fmt: skip
+    bar = bars.add_task("training", total=settings.steps)
+
+    def show(done: int, of: int, loss: float) -> None:
+        bars.update(bar, completed=done, total=of, description=f"training, loss {loss:.2f}")
+
+    return fit(
+        model, frames, [], strategy_named("naive"), settings, augment=Augmenter(Recipe()),
+        checkpoint=Checkpoint(out.with_suffix(".checkpoint")), progress=show,
+    )  # fmt: skip

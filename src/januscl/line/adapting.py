@@ -1,0 +1,115 @@
+"""A new robot's model from a pretrained one and a handful of labelled pictures."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from januscl.core import InvalidInput, LabelledFrame, Taxonomy
+from januscl.decks import Augmenter, Recipe
+from januscl.evaluate import average_precision
+from januscl.train import (
+    Checkpoint,
+    CompactModel,
+    FitReport,
+    Settings,
+    fit,
+    for_kinds,
+    strategy_named,
+)
+
+LEARNING_RATE = 1.5e-3
+_SHARES = (0.25, 0.5, 1.0)
+_LEAST_CURVE = 4
+
+Show = Callable[[int, int, float], None]
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """What a number of labelled pictures is worth.
+
+    Attributes:
+        pictures: Learned from; 0 for the model as it was.
+        ap: Mask AP on the pictures that were kept apart, 0..1, whatever the kinds.
+    """
+
+    pictures: int
+    ap: float
+
+
+def adapt(
+    model: CompactModel,
+    known: Taxonomy,
+    frames: Sequence[LabelledFrame],
+    settings: Settings,
+    checkpoint: Path | None = None,
+    show: Show | None = None,
+) -> FitReport:
+    """Train a copy of a pretrained model on a new robot's labelled pictures.
+
+    Args:
+        model: Such as `januscl.train.universal_model` returns.
+        known: The robot's kinds; the result names these and no others.
+        frames: Its labelled pictures.
+        settings: Steps or seconds, seed and threads.
+        checkpoint: Where the run is kept, so that it goes on after a stop.
+        show: Called after each step with the steps done, all steps and the loss.
+
+    Raises:
+        InvalidInput: There is no picture, or one does not fit its labels.
+        Conflict: The checkpoint belongs to another run.
+    """
+    return fit(
+        for_kinds(model, known), frames, [], strategy_named("naive"), settings,
+        augment=Augmenter(Recipe()), checkpoint=Checkpoint(checkpoint) if checkpoint else None,
+        progress=show,
+    )  # fmt: skip
+
+
+def adapting(steps: int, seconds: float | None, seed: int, threads: int) -> Settings:
+    """Return the settings of `adapt`: the statistics of normalisation follow the new camera."""
+    return Settings(
+        steps=steps, seconds=seconds, lr=LEARNING_RATE, warmup=10, seed=seed, threads=threads,
+        frozen_norm=False,
+    )  # fmt: skip
+
+
+def label_curve(
+    model: CompactModel,
+    known: Taxonomy,
+    frames: Sequence[LabelledFrame],
+    settings: Settings,
+    show: Show | None = None,
+) -> list[CurvePoint]:
+    """Return what a quarter, a half and all of the labelled pictures are worth.
+
+    A quarter of them, drawn by the seed, is kept apart and judges; each point is a run of its own
+    on a part of the rest, within the settings' whole budget, larger parts holding the smaller.
+
+    Raises:
+        InvalidInput: There are fewer than 4 pictures, or those that judge show nothing.
+    """
+    if len(frames) < _LEAST_CURVE:
+        raise InvalidInput(
+            "labels", f"{_LEAST_CURVE} or more pictures for a curve", str(len(frames)),
+            "Label more, or leave the curve out.",
+        )  # fmt: skip
+    order = np.random.default_rng(settings.seed).permutation(len(frames))
+    apart = len(frames) // 4
+    judges, rest = [frames[i] for i in order[:apart]], [frames[i] for i in order[apart:]]
+    if not any(len(frame.truth) for frame in judges):
+        raise InvalidInput(
+            "labels", "instances in the pictures that judge", "none", "Take another seed."
+        )
+    points = [CurvePoint(0, _score(model, judges))]
+    for number in sorted({max(1, round(share * len(rest))) for share in _SHARES}):
+        report = adapt(model, known, rest[:number], settings, show=show)
+        points.append(CurvePoint(number, _score(report.model, judges)))
+    return points
+
+
+def _score(model: CompactModel, judges: Sequence[LabelledFrame]) -> float:
+    seen = model.predict([frame.image for frame in judges])
+    return average_precision([frame.truth for frame in judges], seen).ap
