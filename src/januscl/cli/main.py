@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from januscl import __version__
 from januscl.cli import (
+    adapt,
     begin,
     decks,
     demo,
@@ -19,6 +20,7 @@ from januscl.cli import (
     keeping,
     kinds,
     notify,
+    pretrain,
     records,
     release,
     remember,
@@ -43,6 +45,8 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("replay")(replay.replay)
 app.command("train")(train.train)
+app.command("pretrain")(pretrain.pretrain)
+app.command("adapt")(adapt.adapt)
 app.command("evaluate")(evaluate.evaluate)
 app.command("status")(records.status)
 app.command("events")(records.events)
