@@ -1,6 +1,6 @@
 import json
 
-from januscl.cli.account import Account, ap_points, kept_lines
+from januscl.cli.account import Account, ap_points, gain_points, kept_lines
 from januscl.line.report import Retention
 
 KEPT = Retention(
@@ -23,6 +23,13 @@ def test_what_was_kept_is_told_in_points_of_ap():
 
 def test_points_have_no_minus_before_a_nought():
     assert [ap_points(v) for v in (-0.0001, 0.0, 0.1234, -0.0051)] == ["0.0", "0.0", "12.3", "-0.5"]
+
+
+def test_a_gain_is_what_whoever_subtracts_the_printed_figures_gets():
+    assert (ap_points(0.1004), ap_points(0.2126), gain_points(0.1004, 0.2126)) == (
+        "10.0", "21.3", "11.3",
+    )  # fmt: skip
+    assert gain_points(0.2, 0.2) == "0.0"
 
 
 def test_a_program_gets_the_matrix_with_its_two_figures(tmp_path, capsys):

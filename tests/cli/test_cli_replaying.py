@@ -52,7 +52,15 @@ def test_a_stream_without_novelty_is_asked_about_by_doubt_and_the_account_says_s
     asked = replay.workspace.catalogue.label_tasks.list()
     assert len({task.observation for task in asked}) == len(asked) == account.facts["labels"]
     assert any(line.startswith("Routine  routine-1") for line in account.lines)
+    assert any(
+        "a photograph every 90 s from 2026-01-05 06:00 UTC" in line for line in account.lines
+    )
+    novel, found = account.facts["novel_photographs"], account.facts["novelties"]
+    (came,) = [line for line in account.lines if line.startswith("Novel    ")]
+    assert f"{novel} photograph" in came
+    assert ("too few were alike" in came) == (novel > 0 and not found)
     page = account.report.read_text()
+    assert f"of {novel} novel photographs" in page
     assert "Routine campaigns" in page
     assert "Novelties, by what they cost" not in page, "what is in doubt is no novelty"
     assert {"delta", "low", "high"} < account.facts["gain_over_history"].keys()
@@ -64,8 +72,9 @@ def test_no_label_is_asked_for_that_there_is_no_time_to_learn_from(tmp_path):
     assert replay.cycles == []
     assert replay.workspace.catalogue.label_tasks.list() == []
     assert replay.line.champion == replay.commissioned.id
-    assert (replay.watched, replay.no_time) == (30, {"routine-1"})
+    assert (replay.watched, [*replay.no_time]) == (30, ["routine-1"])
     lines = account_of(replay, 1.0).lines
-    assert "Not learned for want of time: routine-1. Give more with --budget." in lines
+    (lacking,) = [line for line in lines if line.startswith("Not learned for want of time: ")]
+    assert "routine-1. 40 training steps and their judging take about " in lacking
     assert ended_run(replay.workspace) == "janus replay"
     replay.workspace.close()

@@ -42,6 +42,11 @@ def ap_points(value: float) -> str:
     return f"{round(100 * value, 1) + 0.0:.1f}"  # no minus before a nought
 
 
+def gain_points(before: float, after: float) -> str:
+    """Return what an AP gained, in points of 100, as whoever subtracts the printed ones has it."""
+    return f"{round(100 * after, 1) - round(100 * before, 1) + 0.0:.1f}"
+
+
 def failed(counted: Mapping[str, int] | None) -> str:
     """Write how many of a number of picks failed, such as ``7 of 48 (15%)``."""
     if not counted or not counted["picks"]:

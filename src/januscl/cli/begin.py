@@ -10,25 +10,28 @@ import typer
 from januscl.cli.account import ap_points
 from januscl.cli.options import (
     BaseOption,
+    InputOption,
     JsonOption,
     SeedOption,
     ThreadsOption,
+    check_input,
     check_model_file,
 )
 from januscl.cli.output import console, print_json, progress_bars
 from januscl.cli.rejected import tell_rejects
 from januscl.cli.service import FolderOption
+from januscl.core import Executor
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from januscl.line.beginning import Begun
-    from januscl.line.settings import Settings
     from januscl.store import Workspace
+    from januscl.train import CompactModel
     from januscl.train import Settings as Training
 
 
-def begin(
+def begin(  # noqa: PLR0913 - a command has as many options as it has
     coco: Annotated[Path, typer.Argument(help="A COCO file, or a folder that holds one.")],
     workspace: FolderOption = None,
     base: BaseOption = "factory",
@@ -37,6 +40,7 @@ def begin(
         typer.Option(min=0, metavar="N", help="Training steps of eight pictures; 0 for none."),
     ] = 300,
     held_back: Annotated[float, typer.Option(help="Share of the pictures that judges.")] = 0.2,
+    input_px: InputOption = None,
     seed: SeedOption = 0,
     threads: ThreadsOption = 2,
     json: JsonOption = False,
@@ -49,25 +53,33 @@ def begin(
     from januscl.line.remembering import check_history
     from januscl.line.settings import load_settings, open_workspace
 
+    check_input(input_px)
     find_coco(coco)  # a wrong path makes no workspace
     check_model_file(base)
     check_history("history", held_back)
     settings = load_settings({"workspace": workspace})
+    from januscl.cli.models import model_named
+    from januscl.compute.choose import executor_from
     from januscl.train import Settings as Training
     from januscl.train import limited_threads
 
+    training = Training(steps=steps, seed=seed, threads=threads) if steps else None
     with limited_threads(threads), open_workspace(settings) as opened:
-        training = Training(steps=steps, seed=seed, threads=threads) if steps else None
-        begun = _begin(opened, settings, coco, base, threads, training, held_back, json)
+        model = model_named(base)
+        side = input_px or (None if base == "factory" else model.input_px)
+        jobs = settings.jobs or opened.folder / "jobs"
+        runner = executor_from(settings.executor, jobs, threads=threads)
+        begun = _begin(opened, coco, model, side, runner, training, held_back, json)
         facts = _facts(opened, begun)
     tell_rejects(begun.remembered.rejects)
     if json:
         print_json(facts)
         return
+    before = f" ({ap_points(facts['ap_before'])} before its training)" if steps else ""
     console.print(
         f"{facts['champion']} is champion. It knows {', '.join(facts['kinds'])}.\n"
         f"{facts['teaching']} pictures teach; {facts['judging']} judge, in slice history: AP "
-        f"{ap_points(facts['ap_before'])} before the training, {ap_points(facts['ap'])} after it.",
+        f"{ap_points(facts['ap'])}{before}.",
         markup=False,
         highlight=False,
     )
@@ -75,24 +87,21 @@ def begin(
 
 def _begin(
     opened: "Workspace",
-    settings: "Settings",
     coco: Path,
-    base: str,
-    threads: int,
+    base: "CompactModel",
+    input_px: int | None,
+    executor: Executor,
     training: "Training | None",
     held_back: float,
     quiet: bool,
 ) -> "Begun":
-    """Read the set, and show how far it is kept and learned."""
+    """Read the set, fit the model's input to it, and show how far it is kept and learned."""
     from januscl.annotate import read_set
-    from januscl.cli.models import joined, model_named
-    from januscl.compute.choose import executor_from
+    from januscl.cli.models import fitting_size, joined
     from januscl.line.beginning import begin as begin_site
     from januscl.line.beginning import kinds_to_begin
 
-    model = model_named(base)
-    kinds = joined(kinds_to_begin(opened, model), read_set(coco).taxonomy.kinds)
-    jobs = settings.jobs or opened.folder / "jobs"
+    kinds = joined(kinds_to_begin(opened, base), read_set(coco).taxonomy.kinds)
     with progress_bars(quiet) as bars:
         tasks: dict[str, TaskID] = {}
 
@@ -101,16 +110,11 @@ def _begin(
                 tasks[what] = bars.add_task(what)
             bars.update(tasks[what], completed=done, total=of)
 
-        return begin_site(
-            opened,
-            read_set(coco, kinds, partial(show, "reading pictures")),
-            model,
-            executor_from(settings.executor, jobs, threads=threads),
-            training,
-            datetime.now(UTC),
-            held_back,
-            show,
-        )
+        found = read_set(coco, kinds, partial(show, "reading pictures"))
+        side = input_px or fitting_size(mask for one in found.pictures for mask in one.masks)
+        model = type(base)(base.network, base.taxonomy, base.rows, side)
+        now = datetime.now(UTC)
+        return begin_site(opened, found, model, executor, training, now, held_back, show)
 
 
 def _facts(opened: "Workspace", begun: "Begun") -> dict[str, Any]:

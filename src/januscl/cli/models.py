@@ -1,11 +1,16 @@
 """Model files as the command line names them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from januscl.annotate import CocoSet
-from januscl.core import Kind, LabelledFrame, Taxonomy
+from januscl.core import Kind, LabelledFrame, Rle, Taxonomy
 from januscl.train import CompactModel, factory_model
+
+_SMALL_OBJECT_PX = 22.0
+_SIZES = (192, 256, 320, 384)
 
 
 def model_named(name: str) -> CompactModel:
@@ -24,6 +29,13 @@ def joined(known: Taxonomy, names: Sequence[Kind]) -> Taxonomy:
         if not known.has(kind.name):
             known = known.with_kind(kind.name, kind.shape)
     return known
+
+
+def fitting_size(masks: Iterable[Rle]) -> int:
+    """Return the input side in px at which the median object is no smaller than 22 px."""
+    sides = [float(np.sqrt(rle.area)) / max(rle.height, rle.width) for rle in masks]
+    wanted = _SMALL_OBJECT_PX / max(float(np.median(sides)), 1e-3) if sides else 0.0
+    return next((size for size in _SIZES if size >= wanted), _SIZES[-1])
 
 
 def frames_of(coco: CocoSet) -> list[LabelledFrame]:

@@ -29,6 +29,15 @@ PageOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Write the verdict as a page with pictures."),
 ]
+InputOption = Annotated[
+    int | None,
+    typer.Option(
+        min=64,
+        max=1024,
+        metavar="N",
+        help="Side in px that pictures are fitted into, a multiple of 16; chosen if omitted.",
+    ),
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
 LimitOption = Annotated[
     int, typer.Option(min=1, max=1_000_000, metavar="N", help="At most so many.")
@@ -58,6 +67,12 @@ def check_model_file(name: str | None) -> None:
         raise NotFound(
             f"model {name} does not exist; pass a file that `janus train` wrote, or `factory`"
         )
+
+
+def check_input(input_px: int | None) -> None:
+    """Refuse a side that the model cannot halve four times."""
+    if input_px is not None and input_px % 16:
+        raise typer.BadParameter(f"16 does not divide {input_px}", param_hint="--input-px")
 
 
 def check_report() -> None:

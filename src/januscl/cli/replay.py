@@ -10,8 +10,10 @@ import typer
 from januscl.cli.options import (
     AccountOption,
     BaseOption,
+    InputOption,
     SeedOption,
     ThreadsOption,
+    check_input,
     check_model_file,
     check_report,
     chosen,
@@ -49,15 +51,7 @@ def replay(  # noqa: PLR0913 - a command has as many options as it has
     budget: Annotated[
         float, typer.Option(min=1, metavar="MINUTES", help="For all of it; it ends in time.")
     ] = 15.0,
-    input_px: Annotated[
-        int | None,
-        typer.Option(
-            min=64,
-            max=1024,
-            metavar="N",
-            help="Side in px that pictures are fitted into, a multiple of 16; chosen if omitted.",
-        ),
-    ] = None,
+    input_px: InputOption = None,
     seed: SeedOption = 0,
     threads: ThreadsOption = 2,
     json: AccountOption = False,
@@ -69,8 +63,7 @@ def replay(  # noqa: PLR0913 - a command has as many options as it has
     """
     from januscl.annotate import find_coco
 
-    if input_px is not None and input_px % 16:
-        raise typer.BadParameter(f"16 does not divide {input_px}", param_hint="--input-px")
+    check_input(input_px)
     find_coco(labels or data)
     check_model_file(base)
     check_report()

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import ceil
 from typing import Any
 
-from januscl.cli.account import Account, ap_points, kept_lines
-from januscl.cli.replaying import Replay
-from januscl.core import Novelty
+from januscl.cli.account import Account, ap_points, gain_points, kept_lines
+from januscl.cli.replaying import EVERY, LEAST_STEPS, START, Replay
+from januscl.core import EventKind, Novelty
 from januscl.evaluate import paired_bootstrap
 from januscl.line import telling
 from januscl.line.report import Fact, NoveltyCard, Story, write_report
@@ -38,6 +39,9 @@ def _facts(replay: Replay, seconds: float) -> dict[str, Any]:
             "copies": len(photographs.copies),
         },
         "class_by_class": photographs.by_kind,
+        "clock": {"start": START, "every_seconds": EVERY.total_seconds()},
+        "novel_photographs": len(_novel(replay)),
+        "novelties": len(_found(replay)),
         "input_px": replay.input_px,
         "held_back_ap": {
             "base": judge.ap(replay.start.id, held),
@@ -60,9 +64,24 @@ def _facts(replay: Replay, seconds: float) -> dict[str, Any]:
             for cycle in replay.cycles
         ],
         "budget_minutes": replay.budget.seconds / 60,
-        "no_time": sorted(replay.no_time),
+        "no_time": [
+            {"name": name, "wanted_seconds": lack.wanted, "left_seconds": lack.left}
+            for name, lack in sorted(replay.no_time.items())
+        ],
         "retention": telling.retention(replay.workspace, judge, dict(_models(replay))),
     }
+
+
+def _novel(replay: Replay) -> set[str]:
+    """Return the photographs that show something novel, each by itself."""
+    found = replay.workspace.catalogue.events.list(kind=EventKind.NOVELTY)
+    return {event.observation for event in found}
+
+
+def _found(replay: Replay) -> list[Novelty]:
+    """Return the novelties; what is only in doubt is none."""
+    routine = {record.id for record in replay.line.routine.records()}
+    return [n for n in replay.workspace.catalogue.novelties.list() if n.id not in routine]
 
 
 def _gain(replay: Replay, before: str) -> dict[str, float]:
@@ -83,7 +102,10 @@ def _lines(facts: dict[str, Any]) -> tuple[str, ...]:
     lines = [
         f"{facts['set']}: {parts['history']} photographs of history, {parts['stream']} streamed, "
         f"{parts['held_back']} held back, {len(parts['rejected'])} rejected; "
-        f"{facts['labels']} labels asked for in the stream."
+        f"{facts['labels']} labels asked for in the stream.",
+        f"Clock    a photograph every {facts['clock']['every_seconds']:.0f} s from "
+        f"{facts['clock']['start']:%Y-%m-%d %H:%M} UTC on: sets do not say when theirs were taken.",
+        f"Novel    {_came(facts)}",
     ]
     for cycle in facts["cycles"]:
         what = "Routine" if cycle["routine"] else "Novelty"
@@ -96,8 +118,13 @@ def _lines(facts: dict[str, Any]) -> tuple[str, ...]:
         f"AP on held-back photographs: base {ap_points(ap['base'])}, after history "
         f"{ap_points(ap['after_history'])}, after the cycles {ap_points(ap['after_cycles'])}."
     )
-    lines.append(f"Gain over the base: {_interval(facts['gain'])}.")
-    lines.append(f"Gain over the model after history: {_interval(facts['gain_over_history'])}.")
+    over_base = gain_points(ap["base"], ap["after_cycles"])
+    over_history = gain_points(ap["after_history"], ap["after_cycles"])
+    lines.append(f"Gain over the base: {over_base} points {_interval(facts['gain'])}.")
+    lines.append(
+        f"Gain over the model after history: {over_history} points "
+        f"{_interval(facts['gain_over_history'])}."
+    )
     lines += kept_lines(facts["retention"])
     lines += stopped_lines(facts)
     lines.append(f"Took {facts['seconds']:.0f} s.")
@@ -111,17 +138,31 @@ def stopped_lines(facts: dict[str, Any]) -> list[str]:
     told = []
     if parts["watched"] < parts["stream"]:
         told = [f"Stopped after {parts['watched']} of {parts['stream']} photographs: {used}."]
-    if facts["no_time"]:
-        names = ", ".join(facts["no_time"])
-        told.append(f"Not learned for want of time: {names}. Give more with --budget.")
+    lacking = facts["no_time"]
+    if lacking:
+        names = ", ".join(one["name"] for one in lacking)
+        wanted, left = sum(one["wanted_seconds"] for one in lacking), lacking[-1]["left_seconds"]
+        each = wanted / len(lacking)
+        enough = max(ceil(minutes + (wanted - left) / 60), ceil(minutes) + 1)
+        told.append(
+            f"Not learned for want of time: {names}. {LEAST_STEPS} training steps and their "
+            f"judging take about {each:.0f} s here, and {max(left, 0):.0f} s were left, the "
+            f"report's own time apart. Try --budget {enough}."
+        )
     return told
 
 
+def _came(facts: dict[str, Any]) -> str:
+    """Say what came of the photographs that show something novel."""
+    novel, found = facts["novel_photographs"], facts["novelties"]
+    shown = f"{novel} photograph{'' if novel == 1 else 's'} showed something novel"
+    if novel and not found:
+        return f"{shown}; too few were alike to be a novelty."
+    return f"{shown}; {found} novelt{'y' if found == 1 else 'ies'} came of it."
+
+
 def _interval(gain: dict[str, float]) -> str:
-    return (
-        f"{ap_points(gain['delta'])} points (95% interval {ap_points(gain['low'])} to "
-        f"{ap_points(gain['high'])})"
-    )
+    return f"(95% interval {ap_points(gain['low'])} to {ap_points(gain['high'])})"
 
 
 def _models(replay: Replay) -> list[tuple[str, str]]:
@@ -145,7 +186,8 @@ def _story(replay: Replay, facts: dict[str, Any], lines: Sequence[str]) -> Story
     return Story(
         title=f"{facts['set']}, replayed",
         subtitle=f"{facts['photographs']['watched']} photographs streamed"
-        + (", class by class" if facts["class_by_class"] else ""),
+        + (", class by class" if facts["class_by_class"] else "")
+        + f", one every {EVERY.total_seconds():.0f} s from {START:%Y-%m-%d %H:%M} UTC on",
         facts=(
             Fact(
                 "AP on held-back photographs",
@@ -155,7 +197,7 @@ def _story(replay: Replay, facts: dict[str, Any], lines: Sequence[str]) -> Story
             ),
             Fact(
                 "Gain over the base",
-                f"{ap_points(gain['delta'])} points",
+                f"{gain_points(ap['base'], ap['after_cycles'])} points",
                 f"95% interval {ap_points(gain['low'])} to {ap_points(gain['high'])}",
                 gain["low"] > 0,
             ),
@@ -165,8 +207,18 @@ def _story(replay: Replay, facts: dict[str, Any], lines: Sequence[str]) -> Story
                 f"of {facts['photographs']['watched']} photographs"
                 + (f"; {by_doubt} in routine campaigns" if routine else ""),
             ),
-            Fact("Novelties", str(len(facts["cycles"]) - len(routine)), "found and labelled"),
-            Fact("Routine campaigns", str(len(routine)), "for what the model was in doubt of"),
+            Fact(
+                "Novelties",
+                str(facts["novelties"]),
+                f"of {facts['novel_photographs']} novel photographs; "
+                f"{len(facts['cycles']) - len(routine)} labelled",
+            ),
+            Fact(
+                "Routine campaigns",
+                str(len(routine)),
+                "for what the model was in doubt of"
+                + (f"; no time for {len(facts['no_time'])}" if facts["no_time"] else ""),
+            ),
         ),
         account=tuple(lines),
         taxonomy=replay.photographs.taxonomy,

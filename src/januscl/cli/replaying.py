@@ -11,6 +11,7 @@ import numpy as np
 from januscl.annotate import TruthAnnotator, group_of
 from januscl.cli.ended import tell_end
 from januscl.cli.folders import mark_folder
+from januscl.cli.models import fitting_size
 from januscl.cli.photographs import Photographs, Show
 from januscl.core import (
     Cell,
@@ -33,13 +34,14 @@ from januscl.train import CompactModel
 
 START = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
 EVERY = timedelta(seconds=90)
+"""The clock of a replay: photographs of a set carry no time that could be relied on."""
 STEP_SECONDS = 0.55
 """Of one training step of eight pictures at 192 px on two cores; a first guess, then measured."""
-SMALL_OBJECT_PX = 22.0
-SIZES = (192, 256, 320, 384)
 WARM_UP = 12
 LEAST_STEPS, MOST_STEPS = 40, 160
 LEAST_HISTORY_STEPS, MOST_HISTORY_STEPS = 20, 400
+SHARE = 0.8
+"""Of the time left, that a cycle's training may take; the rest is for what else there is."""
 REPORT_SECONDS = 6.0
 """Of the account and its page, beside what models see in what was held back."""
 
@@ -76,6 +78,23 @@ class Budget:
         fit = share * max(self.left() - self.beside, 0) / self.step
         return int(np.clip(fit, least, most))
 
+    def wanted(self, share: float, steps: int) -> float:
+        """Return the seconds that must be left for so many steps to fit into a share of them."""
+        return steps * self.step / share + self.beside
+
+
+@dataclass(frozen=True)
+class Untimely:
+    """What was ready to be learned when too little time was left.
+
+    Attributes:
+        wanted: Seconds that its training and the judging of it take, about.
+        left: Seconds that were left, without those of the account.
+    """
+
+    wanted: float
+    left: float
+
 
 class Replay:
     """One replay of a set.
@@ -95,7 +114,7 @@ class Replay:
         cycles: What each cycle came to.
         held_back: The slice that judges the result, which no gate sees.
         watched: Photographs of the stream that went by; fewer than all where time ran out.
-        no_time: Names of what was ready to be learned when too little time was left for it.
+        no_time: What was ready to be learned when too little time was left for it, by its name.
     """
 
     def __init__(
@@ -112,7 +131,9 @@ class Replay:
         self.folder, self.photographs, self.budget = folder, photographs, budget
         self.seed, self._show = seed, show
         self.workspace = Workspace.open(folder / "workspace")
-        self.input_px = input_px or fitting_size(photographs.history)
+        self.input_px = input_px or fitting_size(
+            mask for frame in photographs.history for mask in frame.truth.masks
+        )
         self.now = START
         self.cell = Cell("replay", "replay", "replay", photographs.name)
         self._truth: dict[str, LabelledFrame] = {}
@@ -135,7 +156,7 @@ class Replay:
             ),
         )
         self.cycles: list[CycleReport] = []
-        self.watched, self.no_time = 0, set[str]()
+        self.watched, self.no_time = 0, dict[str, Untimely]()
         self.start = self.line.adopt(
             CompactModel(base.network, base.taxonomy, base.rows, self.input_px), {"name": "base"}
         )
@@ -233,7 +254,8 @@ class Replay:
         total = len(self.photographs.stream)
         steps = self._steps(novelty, total - number)
         if not steps:
-            self.no_time.add(novelty.name)
+            wanted = self.budget.wanted(SHARE, LEAST_STEPS)
+            self.no_time[novelty.name] = Untimely(wanted, self.budget.left())
             return False
         try:
             telling = self._telling(number, novelty.name)
@@ -251,12 +273,12 @@ class Replay:
             novelty: Or the record of a routine campaign.
             coming: Photographs still to come, whose cycles want time as well.
         """
-        if self.budget.steps(0.8, 0, LEAST_STEPS) < LEAST_STEPS:
+        if self.budget.steps(SHARE, 0, LEAST_STEPS) < LEAST_STEPS:
             return 0
         if not self.line.routine.has(novelty.id):
             ahead = max(1.0, coming / max(1, self._quota() * 2))
-            return self.budget.steps(0.8 / (ahead + 0.5), LEAST_STEPS, MOST_STEPS)
-        share = 0.8 / (1 + round(coming / self._window()))
+            return self.budget.steps(SHARE / (ahead + 0.5), LEAST_STEPS, MOST_STEPS)
+        share = SHARE / (1 + round(coming / self._window()))
         return self.budget.steps(share, LEAST_STEPS, MOST_STEPS)
 
     def _telling(self, number: int, what: str) -> Callable[[str], None]:
@@ -267,14 +289,3 @@ class Replay:
     def _label(self, observation: str) -> Instances | None:
         frame = self._truth.get(observation)
         return None if frame is None else frame.truth
-
-
-def fitting_size(frames: tuple[LabelledFrame, ...]) -> int:
-    """Return the input side in px at which the median object is no smaller than 22 px."""
-    sides = [
-        float(np.sqrt(rle.area)) / max(frame.image.shape[:2])
-        for frame in frames
-        for rle in frame.truth.masks
-    ]
-    wanted = SMALL_OBJECT_PX / max(float(np.median(sides)), 1e-3)
-    return next((size for size in SIZES if size >= wanted), SIZES[-1])
