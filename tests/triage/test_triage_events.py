@@ -40,7 +40,8 @@ def observation(outcome=None, instance=1):
     ("fault", "signals", "outcome", "kind", "cause", "rows"),
     [
         (LAMP, [LAMP, ORDINARY], None, EventKind.FAULT, "lamp_failed", ()),
-        (LAMP, [LAMP, STRANGE], None, EventKind.AMBIGUOUS, "lamp_failed", (1,)),
+        (LAMP, [LAMP, STRANGE], None, EventKind.FAULT, "lamp_failed", (1,)),
+        (LAMP, [LAMP, UNUSUAL], Outcome.DROPPED, EventKind.FAULT, "lamp_failed", ()),
         (None, [STRANGE, ORDINARY], None, EventKind.NOVELTY, "novel", (1,)),
         (None, [STRANGE], Outcome.PICKED, EventKind.NOVELTY, "novel", (1,)),
         (None, [UNUSUAL], Outcome.DROPPED, EventKind.NOVELTY, "failed_pick", (1,)),

@@ -18,8 +18,7 @@ def classify(
     ======================  =======================  =================================
     camera                  instances                event
     ======================  =======================  =================================
-    faulty                  ordinary                 fault, caused by the fault
-    faulty                  strange                  ambiguous, caused by the fault
+    faulty                  any                      fault, caused by the fault
     healthy                 strange                  novelty, ``novel``
     healthy                 unusual, and its pick    novelty, ``failed_pick``
                             failed
@@ -27,6 +26,10 @@ def classify(
                             failed
     healthy                 ordinary                 none, whatever the pick did
     ======================  =======================  =================================
+
+    A fault explains strange instances: what is known looks strange in the dark or out of focus. Its
+    event names them all the same. The frame teaches nothing in either case, and what is new where
+    cameras are at fault is told by those that are well, or once they are mended.
 
     Args:
         observation: With its pick, once that is known. Infeasible counts as failed for every
@@ -46,8 +49,8 @@ def classify(
     if pick is not None and pick.outcome is not Outcome.INFEASIBLE:
         unusual, doubtful = unusual & {pick.instance}, doubtful & {pick.instance}
     if fault is not None:
-        kind = EventKind.AMBIGUOUS if strange else EventKind.FAULT
-        return _event(observation, kind, fault.watcher.split(".")[-1], signals, strange, fault)
+        cause = fault.watcher.split(".")[-1]
+        return _event(observation, EventKind.FAULT, cause, signals, strange, fault)
     if failed and unusual:
         return _event(observation, EventKind.NOVELTY, "failed_pick", signals, strange | unusual)
     if strange:
