@@ -1,20 +1,44 @@
 """``janus evaluate``: a model's AP on labelled pictures, alone or against another model."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from januscl.cli.options import DEFAULT_WORKSPACE, ThreadsOption, WorkspaceOption, model_file
+from januscl.cli.options import (
+    DEFAULT_WORKSPACE,
+    ForceOption,
+    PageOption,
+    ThreadsOption,
+    WorkspaceOption,
+    check_page,
+    model_file,
+)
 from januscl.cli.output import console, print_json, print_rows
 from januscl.cli.rejected import first_reasons, tell_rejects
-from januscl.core import Answer, InvalidInput, Verdict
+from januscl.core import Answer, Instances, InvalidInput, Verdict
 
 if TYPE_CHECKING:
     from januscl.annotate import Reject
+    from januscl.core import LabelledFrame, Taxonomy
     from januscl.evaluate import SliceRow
+
+
+@dataclass(frozen=True, eq=False)
+class _Scored:
+    """What a model came to on a set, and against another where one is named."""
+
+    name: str
+    taxonomy: "Taxonomy"
+    frames: "Sequence[LabelledFrame]"
+    rejects: "tuple[Reject, ...]"
+    table: "tuple[SliceRow, ...]"
+    seen: Sequence[Instances]
+    before: Sequence[Instances] = ()
+    verdict: Verdict | None = None
 
 
 def evaluate(
@@ -31,6 +55,8 @@ def evaluate(
         str | None, typer.Option(help="The champion to compare with; the gate answers.")
     ] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    page: PageOption = None,
+    force: ForceOption = False,
     threads: ThreadsOption = 2,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -38,27 +64,32 @@ def evaluate(
     from januscl.annotate import find_coco
 
     find_coco(data)
+    if page is not None:
+        check_page(page, force)
+        if against is None:
+            raise InvalidInput(
+                "--page", "a champion to compare with", "none", "Name one with --against."
+            )
     challenger = model_file(model, workspace)
     champion = None if against is None else model_file(against, workspace)
 
     from januscl.train import limited_threads
 
     with limited_threads(threads):
-        table, verdict, rejects = _score(challenger, data, champion)
-    tell_rejects(rejects)
+        scored = _score(challenger, data, champion)
+        if page is not None and scored.verdict is not None:
+            _write_page(page, scored, scored.verdict, model, str(against))
+    tell_rejects(scored.rejects)
     if json:
-        rejected = [f"{reject.thing}: {reject.reason}" for reject in rejects]
-        print_json({"table": table, "verdict": verdict, "rejected": rejected})
+        rejected = [f"{reject.thing}: {reject.reason}" for reject in scored.rejects]
+        print_json({"table": scored.table, "verdict": scored.verdict, "rejected": rejected})
     else:
-        _tell(f"{model} on {data.resolve().name}", table, verdict)
-    if verdict is not None and verdict.answer is not Answer.PASS:
-        raise typer.Exit(3 if verdict.answer is Answer.FAIL else 4)
+        _tell(f"{model} on {scored.name}", scored.table, scored.verdict)
+    if scored.verdict is not None and scored.verdict.answer is not Answer.PASS:
+        raise typer.Exit(3 if scored.verdict.answer is Answer.FAIL else 4)
 
 
-def _score(
-    model: str, data: Path, against: str | None
-) -> tuple[tuple["SliceRow", ...], Verdict | None, tuple["Reject", ...]]:
-    """Return the model's AP on the set, what the gate says, and what of the set was left out."""
+def _score(model: str, data: Path, against: str | None) -> _Scored:
     from januscl.annotate import read_set
     from januscl.cli.models import frames_of, joined, model_named
     from januscl.evaluate import SliceData, gate, match, slice_table
@@ -77,10 +108,21 @@ def _score(
     name = data.resolve().name
     table = slice_table({name: truths}, {name: seen}, coco.taxonomy)
     if against is None:
-        return table, None, coco.rejects
-    champion = match(truths, model_named(against).predict(images))
-    verdict = gate({name: SliceData(champion, match(truths, seen))}, target=None)
-    return table, verdict, coco.rejects
+        return _Scored(name, coco.taxonomy, frames, coco.rejects, table, seen)
+    before = model_named(against).predict(images)
+    verdict = gate({name: SliceData(match(truths, before), match(truths, seen))}, target=None)
+    return _Scored(name, coco.taxonomy, frames, coco.rejects, table, seen, before, verdict)
+
+
+def _write_page(page: Path, scored: _Scored, verdict: Verdict, model: str, against: str) -> None:
+    from januscl.line.report import Judged, VerdictCard, write_report
+    from januscl.line.telling import asked_of_old, verdict_story
+
+    limits = tuple(asked_of_old(score) for score in verdict.slices)
+    title, other = (f"model {Path(name).stem}" for name in (model, against))
+    card = VerdictCard(title, other, model, verdict, limits)
+    judged = Judged(scored.name, scored.frames, scored.before, scored.seen)
+    write_report(verdict_story([judged], card, scored.taxonomy), page)
 
 
 def _tell(title: str, table: Sequence["SliceRow"], verdict: Verdict | None) -> None:

@@ -27,6 +27,7 @@ from januscl.cli import (
     replay,
     service,
     train,
+    verdict,
     versions,
     worker,
 )
@@ -48,6 +49,7 @@ app.command("train")(train.train)
 app.command("pretrain")(pretrain.pretrain)
 app.command("adapt")(adapt.adapt)
 app.command("evaluate")(evaluate.evaluate)
+app.command("verdict")(verdict.verdict)
 app.command("status")(records.status)
 app.command("events")(records.events)
 app.command("tickets")(records.tickets)

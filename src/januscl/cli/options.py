@@ -83,7 +83,7 @@ def check_report() -> None:
         )
 
 
-def check_out_file(out: Path, force: bool) -> None:
+def check_out_file(out: Path, force: bool, option: str = "--out") -> None:
     """Refuse to write where a folder is, or a file that was not said to be replaceable.
 
     Raises:
@@ -91,9 +91,17 @@ def check_out_file(out: Path, force: bool) -> None:
         Conflict: ``out`` is there, and ``force`` is not given.
     """
     if out.is_dir():
-        raise InvalidInput("--out", "a file to write", f"the folder {out}", "Name a file in it.")
+        raise InvalidInput(option, "a file to write", f"the folder {out}", "Name a file in it.")
     if out.exists() and not force:
-        raise Conflict(f"{out} exists. Name another file with --out, or replace it with --force.")
+        raise Conflict(
+            f"{out} exists. Name another file with {option}, or replace it with --force."
+        )
+
+
+def check_page(page: Path, force: bool) -> None:
+    """Raise what stands against writing a verdict's page, before anything slow begins."""
+    check_out_file(page, force, "--page")
+    check_report()
 
 
 def model_file(name: str, folder: Path) -> str:

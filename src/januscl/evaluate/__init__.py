@@ -11,6 +11,7 @@ Matching is the slow part and is done once per model and slice; everything after
 from januscl.evaluate.ap import ApScores, KindScores, average_precision, precision_at
 from januscl.evaluate.bootstrap import ApDelta, bootstrap_deltas, paired_bootstrap
 from januscl.evaluate.boundary import boundary_of, boundary_scores
+from januscl.evaluate.breakdown import GroupScores, breakdown
 from januscl.evaluate.calibration import calibration_error, localised_calibration_error
 from januscl.evaluate.forgetting import backward_transfer, forgetting, forward_transfer
 from januscl.evaluate.gate import MIN_GAIN, TOLERATED_DROP, SliceData, gate
@@ -19,10 +20,10 @@ from januscl.evaluate.ranges import SIZES, VISIBILITIES, size_scores, visibility
 from januscl.evaluate.table import SliceRow, slice_table
 
 __all__ = [
-    "ApDelta", "ApScores", "FrameMatches", "IOU_THRESHOLDS", "KindScores", "MIN_GAIN", "SIZES",
-    "SliceData", "SliceRow", "TOLERATED_DROP", "VISIBILITIES", "average_precision",
-    "backward_transfer", "bootstrap_deltas", "boundary_of", "boundary_scores", "calibration_error",
-    "forgetting", "forward_transfer", "gate", "localised_calibration_error", "match",
-    "match_by_kind", "paired_bootstrap", "precision_at", "size_scores", "slice_table",
-    "visibility_scores",
+    "ApDelta", "ApScores", "FrameMatches", "GroupScores", "IOU_THRESHOLDS", "KindScores",
+    "MIN_GAIN", "SIZES", "SliceData", "SliceRow", "TOLERATED_DROP", "VISIBILITIES",
+    "average_precision", "backward_transfer", "bootstrap_deltas", "boundary_of",
+    "boundary_scores", "breakdown", "calibration_error", "forgetting", "forward_transfer",
+    "gate", "localised_calibration_error", "match", "match_by_kind", "paired_bootstrap",
+    "precision_at", "size_scores", "slice_table", "visibility_scores",
 ]  # fmt: skip

@@ -54,16 +54,14 @@ def made_on() -> dict[str, str]:
 
 def render(story: Story, made: dict[str, str] | None = None) -> str:
     """Return the page of a story as HTML text; see `write_report`."""
-    style = (_HERE / "report.css").read_text(encoding="utf-8")
-    digest = b64encode(sha256(style.encode()).digest()).decode()
-    template = _environment().get_template("report.html.j2")
+    style = style_sheet()
+    template = environment().get_template("report.html.j2")
     return template.render(
         story=story,
         settings={**story.settings, **(made or {})},
         axis=svg.axis_of(story.verdicts),
         style=style,
-        policy=f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
-        "base-uri 'none'; form-action 'none'",
+        policy=policy_of(style),
         sentence=words.sentence(story),
         shown_score=SHOWN_SCORE,
     )
@@ -79,7 +77,29 @@ def heat_of(values: Sequence[Sequence[float | None]], value: float) -> int:
     return round((_HEATS - 1) * (1 - (high - value) / max(high - low, 0.25)))
 
 
-def _environment() -> "Environment":
+def style_sheet() -> str:
+    """Return the style sheet that every page of ours begins with."""
+    return (_HERE / "report.css").read_text(encoding="utf-8")
+
+
+def policy_of(style: str) -> str:
+    """Return a content security policy that allows this style sheet and embedded pictures alone."""
+    digest = b64encode(sha256(style.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def environment(*folders: Path) -> "Environment":
+    """Return what renders templates, with the words and drawings that pages share.
+
+    Args:
+        folders: Where templates are looked for before those of this room.
+
+    Raises:
+        MissingDependency: Jinja2 is not installed.
+    """
     try:
         import jinja2
     except ImportError as error:
@@ -87,7 +107,7 @@ def _environment() -> "Environment":
             "the report needs Jinja2; install it with: pip install 'januscl[report]'"
         ) from error
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE),
+        loader=jinja2.FileSystemLoader([*folders, _HERE]),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -110,7 +130,8 @@ def _environment() -> "Environment":
         draw_timeline=timeline.draw_timeline, kinds_of=timeline.kinds_of,
         numbered=timeline.numbered, kind_names=timeline.KINDS,
         series_colours=timeline.SERIES_COLOURS,
-        interval_bar=svg.interval_bar, standing=svg.standing, scale=svg.scale,
+        change_bar=svg.change_bar, interval_bar=svg.interval_bar, standing=svg.standing,
+        scale=svg.scale,
     )  # fmt: skip
     return environment
 

@@ -179,6 +179,24 @@ class SliceView:
 
 
 @dataclass(frozen=True)
+class Group:
+    """How well two models find one group of packages; AP in 0..1.
+
+    Attributes:
+        by: What groups them: ``kind``, ``size`` or ``outline``.
+        name: Of the group.
+        truths: Packages in it.
+        before, after: AP of the earlier and of the later model.
+    """
+
+    by: str
+    name: str
+    truths: int
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
 class Limits:
     """What the gate asks of one slice; differences of AP, and AP, in 0..1.
 
@@ -291,9 +309,11 @@ class Story:
     """All that a report tells, in the order in which it is read.
 
     Attributes:
+        lead: What happened, in a sentence or two; told from the rest where it is empty.
         account: The short account as lines of text; the terminal prints the same.
         quiet: Novelties that were dismissed, or cost next to nothing, in words.
-        models: What the two models of `comparisons` are called.
+        groups: What got better or worse between the two models.
+        models: What the two models of `comparisons` and `groups` are called.
     """
 
     title: str
@@ -312,3 +332,5 @@ class Story:
     retention: Retention | None = None
     ap: ApTable | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
+    groups: tuple[Group, ...] = ()
+    lead: str = ""

@@ -3,12 +3,12 @@
 Colours come from the page's style sheet by class, so that they follow the reader's theme.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 from math import ceil, floor
 
 from januscl.core import SliceScore
-from januscl.line.report.story import Limits, VerdictCard
+from januscl.line.report.story import Group, Limits, VerdictCard
 from januscl.line.report.words import signed
 
 Axis = tuple[float, float]
@@ -88,6 +88,23 @@ def interval_bar(score: SliceScore, limits: Limits, axis: Axis) -> str:
         class_=f"interval {standing(score, limits)}",
         viewBox=f"0 0 {_BAR_WIDTH:g} {_BAR_HEIGHT:g}",
         role="img",
+    )
+
+
+def change_bar(group: Group, groups: Sequence[Group]) -> str:
+    """Return a group's change of AP as a bar from zero, to the scale of the largest of all."""
+    changes = [one.after - one.before for one in groups]
+    axis = (min(0.0, *changes), max(_STEP, *changes))
+    change = group.after - group.before
+    left, right = sorted((_x(0.0, axis), _x(change, axis)))
+    bar = element("rect", class_="range", x=left, y=9, width=max(1, right - left), height=12, rx=2)
+    return element(
+        "svg",
+        _upright("zero", _x(0.0, axis)),
+        bar,
+        class_=f"interval {'better' if change > 0 else 'refused'}",
+        viewBox=f"0 0 {_BAR_WIDTH:g} {_BAR_HEIGHT:g}",
+        aria_hidden="true",
     )
 
 

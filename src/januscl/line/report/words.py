@@ -135,7 +135,9 @@ def fate(answer: Answer, release: Release | None) -> str:
 
 
 def sentence(story: Story) -> str:
-    """Return in two sentences what Janus did in this story."""
+    """Return what the story leads with, or in two sentences what Janus did in it."""
+    if story.lead:
+        return story.lead
     closed = sum(card.state == "closed" for card in story.novelties)
     back = sum(card.came_back for card in story.novelties)
     deeds = []

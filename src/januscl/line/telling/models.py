@@ -24,16 +24,16 @@ def verdict_cards(
         models: What models are called; see `model_names`.
     """
     names = model_names(workspace) if models is None else models
-    return tuple(
-        report.VerdictCard(
-            names[row.model],
-            names[row.champion],
-            row.model,
-            row.verdict,
-            tuple(_limits(workspace, judge, row)),
-        )
-        for row in workspace.catalogue.verdicts.list()
-    )
+    rows = workspace.catalogue.verdicts.list()
+    return tuple(verdict_card(workspace, row, judge, names) for row in rows)
+
+
+def verdict_card(
+    workspace: Workspace, row: VerdictRow, judge: Judge | None, names: Mapping[str, str]
+) -> report.VerdictCard:
+    """Return one verdict; see `verdict_cards`."""
+    limits = tuple(_limits(workspace, judge, row))
+    return report.VerdictCard(names[row.model], names[row.champion], row.model, row.verdict, limits)
 
 
 def _limits(workspace: Workspace, judge: Judge | None, row: VerdictRow) -> list[report.Limits]:
@@ -48,11 +48,12 @@ def _limits(workspace: Workspace, judge: Judge | None, row: VerdictRow) -> list[
             continue
         part = slices[score.slice]
         floor = max((judge.ap(model, part) for model in line), default=None) if judge else None
-        limits.append(_old(score, floor))
+        limits.append(asked_of_old(score, floor))
     return limits
 
 
-def _old(score: SliceScore, floor: float | None) -> report.Limits:
+def asked_of_old(score: SliceScore, floor: float | None = None) -> report.Limits:
+    """Return what the gate asks of an old slice, which may be held to what it once reached."""
     drop = TOLERATED_DROP
     measured = -drop if floor is None else max(-drop, floor - drop - score.champion)
     return report.Limits(measured, -score.margin, -drop, floor)
