@@ -62,10 +62,11 @@ def test_what_waits_is_told_with_the_remedy_until_it_was_watched(site):
     engine = sqlite_engine(workspace.folder / "workflows.db")
     lead = Lead(engine, "one", 15.0, lambda: None)
     assert lead.take()
-    assert "1 observation; a worker is at it" in janus("status", "-w", "w")[0]
-    Fed(engine, workspace).mark([id])
-    assert "unwatched" not in janus("status", "-w", "w")[0]
+    said, _ = janus("status", "-w", "w")
+    assert "observations under way 1" in said
     assert janus("events", "-w", "w") == ("No events: all that was seen is ordinary.", "")
+    Fed(engine, workspace).mark([id])
+    assert "under way" not in janus("status", "-w", "w")[0]
     lead.give_up()
     engine.dispose()
 

@@ -56,6 +56,8 @@ def status(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = Fa
         }
     if told is not None:
         facts["waiting"] = told
+    elif waiting is not None and waiting.observations:
+        facts["observations_under_way"] = waiting.observations  # or awaiting their pick
     print_facts({**facts, "novelties": standing})
 
 

@@ -15,7 +15,14 @@ from januscl.line.wording import expected
 from januscl.store import Workspace
 
 try:
-    from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+    from pydantic import (
+        BaseModel,
+        Field,
+        SecretStr,
+        ValidationError,
+        ValidationInfo,
+        field_validator,
+    )
     from pydantic_settings import (
         BaseSettings,
         PydanticBaseSettingsSource,
@@ -178,8 +185,8 @@ def _unusable(error: Mapping[str, Any]) -> InvalidInput:
     found = "a value that is not shown" if secret else repr(error["input"])[:80]
     fix = "`janus config` shows all settings."
     if error["type"] == "extra_forbidden":
-        known = {"webhooks": Webhook, "emails": Mailbox}.get(where[0], Settings).model_fields
-        near = get_close_matches(where[-1], known, 1)
+        forms: Mapping[str, type[BaseModel]] = {"webhooks": Webhook, "emails": Mailbox}
+        near = get_close_matches(where[-1], forms.get(where[0], Settings).model_fields, 1)
         fix = f"Did you mean `{near[0]}`? {fix}" if near else fix
         found = f"`{where[-1]}`, which is none"
     return InvalidInput(f"setting {'.'.join(where)}", expected(error), found, fix)

@@ -35,7 +35,9 @@ class Backlog:
     given_up: int
 
     def unwatched(self, folder: Path | str) -> str | None:
-        """Say what waits to be watched and what to do about it; None where nothing waits.
+        """Say what nobody watches and what to do about it; None where that is not so.
+
+        What waits while a worker leads is on its way: not reached yet, or awaiting its pick.
 
         Args:
             folder: Of the workspace, as a person names it.
@@ -58,7 +60,7 @@ class Backlog:
             )
         if not self.led:
             return f"{told}, for no worker runs. Start one: `janus worker --workspace {folder}`"
-        return f"{told}; a worker is at it"
+        return None
 
 
 def _counted(number: int, what: str) -> str:
