@@ -29,6 +29,7 @@ from januscl.cli import (
     train,
     verdict,
     versions,
+    watch,
     worker,
 )
 from januscl.cli.output import console, errors, print_json
@@ -68,6 +69,7 @@ app.command("worker")(worker.worker)
 app.add_typer(service.tokens, name="token", help="Make, list and revoke tokens of the service.")
 app.add_typer(kinds.app, name="kinds", help="List the kinds of package, and name a new one.")
 app.add_typer(notify.app, name="notify", help="Tell other systems what happened, and test them.")
+app.add_typer(watch.app, name="watch", help="Show what watching found.")
 app.add_typer(decks.app, name="deck", help="Show and compare training decks.")
 app.add_typer(release.app, name="release", help="Show releases and their stages.")
 app.add_typer(versions.app, name="models", help="List model versions and take one out.")

@@ -105,13 +105,19 @@ def ticket_cards(
         technicians: Who is called when a ticket opens.
     """
     return tuple(
-        report.TicketCard(
-            ticket,
-            _picture(workspace, ticket.before),
-            _picture(workspace, ticket.after),
-            _mended(workspace, ticket, technicians),
-        )
-        for ticket in workspace.catalogue.tickets.list()
+        ticket_card(workspace, ticket, technicians) for ticket in workspace.catalogue.tickets.list()
+    )
+
+
+def ticket_card(
+    workspace: Workspace, ticket: Ticket, technicians: str = "technicians"
+) -> report.TicketCard:
+    """Return one ticket; see `ticket_cards`."""
+    return report.TicketCard(
+        ticket,
+        _picture(workspace, ticket.before),
+        _picture(workspace, ticket.after),
+        _mended(workspace, ticket, technicians),
     )
 
 
@@ -122,13 +128,14 @@ def _picture(workspace: Workspace, digest: str | None) -> Image | None:
 def _mended(workspace: Workspace, ticket: Ticket, technicians: str) -> str:
     """Tell a ticket's course from its pictures' times and the audit log."""
     catalogue = workspace.catalogue
-    bad = catalogue.observations.list(camera=ticket.camera, since=ticket.began)
+    knew = [r.at for r in catalogue.audit.list(subject=ticket.id) if r.action == "ticket.closed"]
+    end = max([ticket.opened, *knew]) + timedelta(microseconds=1)
+    bad = catalogue.observations.list(camera=ticket.camera, since=ticket.began, until=end)
     until_opened = sum(row.at <= ticket.opened for row in bad)
     told = (
         f"Janus was sure after {until_opened} bad pictures and called {technicians} at "
         f"{ticket.opened:%H:%M}."
     )
-    knew = [r.at for r in catalogue.audit.list(subject=ticket.id) if r.action == "ticket.closed"]
     if ticket.closed is None or not knew:
         return f"{told} The camera does not see as it did yet."
     well = sum(ticket.closed <= row.at <= knew[-1] for row in bad)
