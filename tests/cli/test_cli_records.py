@@ -238,6 +238,7 @@ def test_the_audit_of_one_thing_is_found_by_the_start_of_its_id(workspace):
     }
     (row,) = listed("audit", "m-2", "-w", workspace)
     assert (row["actor"], row["subject"], row["detail"]) == ("line", "m-2", {"reasons": ["fine"]})
+    assert "reasons fine" in janus("audit", "m-2", "-w", workspace).stdout
     error = janus("audit", "zzz", "-w", workspace).exception
     assert str(error) == (
         "no step was taken with anything whose id begins with 'zzz', nor with a novelty of that "

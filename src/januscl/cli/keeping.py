@@ -78,7 +78,7 @@ def _tell(copied: Copied, done: str, json: bool) -> None:
 
 def _list(findings: tuple[Finding, ...]) -> None:
     rows = [{"what": f.what, "thing": f.thing, "detail": f.detail} for f in findings]
-    print_rows("Wrong", rows, False, "", cut=("detail",))
+    print_rows("Wrong", rows, False, "", sentences=("detail",))
 
 
 @contextmanager

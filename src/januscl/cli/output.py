@@ -138,7 +138,7 @@ def print_rows(
     as_json: bool,
     empty: str,
     json_only: Collection[str] = (),
-    cut: Collection[str] = (),
+    sentences: Collection[str] = (),
 ) -> None:
     """Print rows of equal keys as a table, or as a JSON list.
 
@@ -153,7 +153,7 @@ def print_rows(
         as_json: Print JSON.
         empty: What a person reads when there is no row.
         json_only: Keys that a program needs and a person does not.
-        cut: Keys of sentences, which go below their row where there is no room beside it.
+        sentences: Keys of sentences, which go below their row where there is no room beside it.
     """
     if as_json:
         print_json(list(rows))
@@ -164,7 +164,7 @@ def print_rows(
     columns = {name: [row[name] for row in rows] for name in rows[0] if name not in json_only}
     cells = {name: _column(name, values) for name, values in columns.items()}
     widths = {name: _width(name, columns[name], cells[name]) for name in columns}
-    below = _below(widths, cut)
+    below = _below(widths, sentences)
     beside = {name: values for name, values in columns.items() if name not in below}
     fitted = _fitted(beside, widths)
     whole = list(zip(*(cells[name] for name in beside), strict=True))
@@ -256,7 +256,8 @@ def _cell(value: Any) -> str:
     if isinstance(value, Cost):
         return f"{value.expected:.0f} ({value.low:.0f}–{value.high:.0f})"
     if isinstance(value, Mapping):
-        return escape(", ".join(f"{key} {item}" for key, item in value.items()))
+        # Each part is escaped already.
+        return ", ".join(f"{escape(str(key))} {_cell(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
         return escape(", ".join(str(item) for item in value))
     return escape(str(value))

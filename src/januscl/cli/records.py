@@ -16,7 +16,10 @@ from januscl.cli.options import (
 from januscl.cli.output import print_facts, print_json, print_rows
 from januscl.cli.unwatched import backlog, named, nothing_yet, tell_unwatched, unwatched
 from januscl.core import EventKind, NotFound, Novelty, NoveltyState
+from januscl.line.telling.world import scope_of, warming_up, world_changes
 from januscl.store import Workspace
+
+_CHANGES = 20
 
 
 def status(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = False) -> None:
@@ -37,6 +40,8 @@ def status(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = Fa
             "slices": [part.name for part in catalogue.slices.list()],
             "open_releases": [r.id for r in catalogue.releases.list(open_only=True)],
             "rejects": len(catalogue.rejects.list()),
+            "changes": world_changes(opened)[:_CHANGES],
+            "warming_up": warming_up(opened),
             "ended": ended_run(opened),
         }
         waiting = backlog(opened)
@@ -44,7 +49,10 @@ def status(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = Fa
     if json:
         print_json({**facts, "waiting": waiting, "unwatched": told})
         return
-    run = facts.pop("ended")
+    run, warming = facts.pop("ended"), facts.pop("warming_up")
+    facts["changes"] = [str(change) for change in facts["changes"]]
+    if warming:
+        facts["changes_not_told"] = f"of {', '.join(warming)}: what is usual there is being learned"
     if run is not None:
         facts["run"] = f"`{run}` has ended: what is unfinished stays so"
     # Two may have one name, as long as nobody has told what they show.
@@ -111,7 +119,7 @@ def events(
         json,
         nothing_yet(waiting, "No events: all that was seen is ordinary."),
         json_only=("id", "observation", "why"),
-        cut=("evidence",),
+        sentences=("evidence",),
     )
     tell_unwatched(waiting if found or json else None)
 
@@ -150,7 +158,7 @@ def tickets(
         json,
         nothing_yet(waiting, "No tickets: every camera is well."),
         json_only=("id", "began"),
-        cut=("evidence",),
+        sentences=("evidence",),
     )
     tell_unwatched(waiting if found or json else None)
 
@@ -159,6 +167,7 @@ def novelties(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption =
     """List the novelties, those that cost most picks first."""
     with existing(workspace) as opened:
         found = opened.catalogue.novelties.list()
+        cells = opened.catalogue.cells.list()
         waiting = unwatched(opened)
     rows = [
         {
@@ -169,6 +178,7 @@ def novelties(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption =
             "lost_picks_a_day": novelty.cost,
             "instances": novelty.instances,
             "robots": novelty.robots,
+            "scope": scope_of(novelty.robots, cells),
             "first_seen": novelty.first_seen,
             "last_seen": novelty.last_seen,
         }
@@ -179,7 +189,7 @@ def novelties(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption =
         rows,
         json,
         nothing_yet(waiting, "No novelties: nothing recurs that the model does not know."),
-        json_only=("id", "rank", "first_seen"),
+        json_only=("id", "rank", "first_seen", "scope"),
     )
     tell_unwatched(waiting if found or json else None)
 
@@ -201,7 +211,7 @@ def rejects(
         json,
         "No rejects: all that came in was accepted.",
         json_only=("blob",),
-        cut=("thing", "reason"),
+        sentences=("thing", "reason"),
     )
 
 
@@ -238,7 +248,7 @@ def audit(
         }
         for row in found[: -limit - 1 : -1]
     ]
-    print_rows("Audit", rows, json, "No steps yet: nothing was decided.", cut=("detail",))
+    print_rows("Audit", rows, json, "No steps yet: nothing was decided.", sentences=("detail",))
 
 
 def labels(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = False) -> None:

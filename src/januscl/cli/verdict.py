@@ -72,7 +72,7 @@ def _list(workspace: Workspace, json: bool) -> None:
         }
         for row in workspace.catalogue.verdicts.list()
     ]
-    print_rows("Verdicts", rows, json, "No verdicts: no challenger was judged.", cut=("why",))
+    print_rows("Verdicts", rows, json, "No verdicts: no challenger was judged.", sentences=("why",))
 
 
 def _tell(row: VerdictRow, page: Path | None) -> None:
