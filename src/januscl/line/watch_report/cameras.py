@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from math import inf
@@ -132,10 +133,7 @@ def _drawn(
             read[cause][place].append(reading)
     order = [*(c for c in CAUSES if c in read), *sorted(read.keys() - set(CAUSES))]
     tracks = tuple(_track(cause, read[cause], begin, column, columns) for cause in order)
-    return Camera(
-        camera.name, camera.robot, camera.place, camera.learned, camera.frames, camera.faulty,
-        tuple(strain), tracks, camera.tickets,
-    )  # fmt: skip
+    return replace(camera, strain=tuple(strain), tracks=tracks)
 
 
 def _strain(minute: HealthMinute) -> float:

@@ -1,7 +1,7 @@
 """Where instances lie in a model's embeddings, in two directions, novelties among known kinds."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -81,32 +81,37 @@ def _seen(workspace: Workspace, novelties: Sequence[Novelty]) -> tuple[dict[str,
     for novelty in novelties:
         keys = catalogue.novelties.members(novelty.id)
         members |= set(keys)
-        for key in _spread(keys, _MOST_MEMBERS):
-            row = catalogue.observations.get(key[0])
-            vectors = _vectors(workspace, row)
-            if vectors is None or key[1] >= len(vectors):
+        drawn = _spread(keys, _MOST_MEMBERS)
+        sighted = dict(_embedded(workspace, sorted({id for id, _ in drawn})))
+        for id, place in drawn:
+            if id not in sighted or place >= len(sighted[id][1]):
                 lost += 1
                 continue
+            row, vectors = sighted[id]
             found = seen[row.model]
-            found.novel[novelty.id].append((key, vectors[key[1]]))
-            found.first = min(found.first or row.id, row.id)
-    for id in catalogue.observations.ordinary(_MOST_ORDINARY):
-        row = catalogue.observations.get(id)
-        vectors = _vectors(workspace, row)
-        for place in row.instances.counted() if vectors is not None else ():
+            found.novel[novelty.id].append(((id, place), vectors[place]))
+            found.first = min(found.first or id, id)
+    for id, (row, vectors) in _embedded(workspace, catalogue.observations.ordinary(_MOST_ORDINARY)):
+        for place in row.instances.counted().tolist():
             kind = int(row.instances.labels[place])
-            if kind != UNEXPLAINED and (id, int(place)) not in members and vectors is not None:
+            if kind != UNEXPLAINED and (id, place) not in members:
                 seen[row.model].known.append((kind, vectors[place]))
     return seen, lost
 
 
-def _vectors(workspace: Workspace, row: ObservationRow) -> Vectors | None:
-    """Return an observation's embeddings ``(N, D)``; None where they are gone or damaged."""
-    try:
-        found = workspace.embeddings(row).get("instances")
-    except (JanusError, ValueError, OSError):
-        return None
-    return None if found is None or len(found) != len(row.instances) else found.astype(np.float64)
+def _embedded(
+    workspace: Workspace, ids: Sequence[str]
+) -> Iterator[tuple[str, tuple[ObservationRow, Vectors]]]:
+    """Give observations with their embeddings ``(N, D)``, without those that lost them."""
+    rows = [workspace.catalogue.observations.get(id) for id in ids]
+    sent = workspace.log.bytes_of((r.id, r.embeddings) for r in rows if r.embeddings is not None)
+    for row in rows:
+        try:
+            found = workspace.embeddings(row, sent).get("instances")
+        except (JanusError, ValueError, OSError):  # gone, or damaged
+            continue
+        if found is not None and len(found) == len(row.instances):
+            yield row.id, (row, found.astype(np.float64))
 
 
 def _map(
@@ -143,9 +148,9 @@ def _balanced(groups: Sequence[Vectors]) -> Vectors:
     return np.concatenate([group[rows] for group, rows in zip(groups, drawn, strict=True)])
 
 
-def _kinds(workspace: Workspace, model: str) -> Mapping[int, str]:
+def _kinds(workspace: Workspace, model: str) -> dict[int, str]:
     try:
-        taxonomy: Iterable[object] = workspace.catalogue.models.get(model).taxonomy
+        taxonomy = workspace.catalogue.models.get(model).taxonomy
     except NotFound:  # a site's own model
         taxonomy = Taxonomy()
     return {kind.id: kind.name for kind in taxonomy}

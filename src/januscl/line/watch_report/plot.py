@@ -113,7 +113,9 @@ def _density(known: Points) -> str:
         least = ranked[min(int(np.searchsorted(mass, share)), len(ranked) - 1)]
         inside = (large >= max(float(least), 1e-6)).astype(np.uint8)
         outlines, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_TC89_L1)
-        drawn = " ".join(_outline(line[:, 0], large.shape) for line in outlines if len(line) > 2)
+        drawn = " ".join(
+            _outline(np.asarray(line, np.float64)[:, 0], large.shape) for line in outlines
+        )
         paths.append(element("path", class_=f"dense d{level}", d=drawn))
     return element(
         "svg", *paths, viewBox="0 0 100 100", preserveAspectRatio="none", width="100%",
@@ -121,7 +123,7 @@ def _density(known: Points) -> str:
     )  # fmt: skip
 
 
-def _outline(line: NDArray[np.int32], shape: tuple[int, ...]) -> str:
+def _outline(line: Points, shape: tuple[int, ...]) -> str:
     points = (line + 0.5) / (shape[1], shape[0]) * 100
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points.tolist()) + "Z"
 

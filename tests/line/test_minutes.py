@@ -1,0 +1,75 @@
+from datetime import timedelta
+
+import pytest
+from line_scenes import as_seen, draw
+from watch_scenes_site import CELLS, Site, at, frame, readings
+
+from januscl.core import Frame, Signal
+from januscl.line.minutes import Minutes
+from januscl.line.observer import Observer
+from januscl.line.policy import Watching
+from januscl.store import CauseReading
+from januscl.watch import CAUSES
+
+
+@pytest.fixture
+def site(tmp_path):
+    site = Site(tmp_path / "site")
+    yield site
+    site.close()
+
+
+def test_a_minute_of_a_camera_is_kept_once_its_next_one_begins(site):
+    minutes = Minutes(site.catalogue)
+    soft = readings(blur=2.0)
+    minutes.take(frame(0), readings(blur=1.0), None)
+    minutes.take(frame(0), soft, soft[0])
+    assert site.catalogue.camera_health.counts() == {}
+    minutes.take(frame(1), readings(), None)
+    (kept,) = site.catalogue.camera_health.list("camera-a")
+    assert (kept.frames, kept.faulty) == (2, 1)
+    assert kept.causes == {
+        "defocus": CauseReading(2, 1, 1.5, 2.0, 20.0),
+        "lamp_failed": CauseReading(2, 0, 2.0, 2.0, 2.0),
+    }
+
+
+def test_frames_that_come_late_are_added_to_their_own_minute(site):
+    minutes = Minutes(site.catalogue)
+    for minute in (0, 1, 0, 2):
+        minutes.take(frame(minute), readings(), None)
+    kept = site.catalogue.camera_health.list("camera-a")
+    assert [row.frames for row in kept] == [2, 1]
+
+
+def test_cameras_do_not_wait_for_each_other(site):
+    minutes = Minutes(site.catalogue)
+    minutes.take(frame(0, CELLS[0]), readings(), None)
+    minutes.take(frame(1, CELLS[1]), readings(), None)
+    minutes.take(frame(2, CELLS[1]), readings(), None)
+    assert site.catalogue.camera_health.counts() == {"camera-b": (1, 0)}
+    (kept,) = site.catalogue.camera_health.list("camera-b")
+    assert kept.at - frame(0).at == timedelta(minutes=1)
+
+
+def test_a_reading_that_is_no_number_is_left_out(site):
+    minutes = Minutes(site.catalogue)
+    minutes.take(frame(0), [Signal("camera.defocus", float("nan"), 1.0), *readings()[1:]], None)
+    minutes.take(frame(1), readings(), None)
+    (kept,) = site.catalogue.camera_health.list("camera-a")
+    assert set(kept.causes) == {"lamp_failed"}
+
+
+def test_an_observer_keeps_what_it_reads_of_a_camera(site):
+    observer = Observer(
+        site.workspace, CELLS, Watching(reference_frames=20, ordinary_share=0.0, seed=0)
+    )
+    for minute in range(24):
+        pile = draw(minute)
+        taken = Frame(pile.image, "camera-a", "robot-a", at(minute))
+        observer.observe(taken, as_seen(pile.truth, minute), "m-1")
+    kept = site.catalogue.camera_health.list("camera-a")
+    assert [row.at for row in kept] == [at(minute) for minute in (20, 21, 22)]
+    assert set(kept[0].causes) <= set(CAUSES)
+    assert "lamp_failed" in kept[0].causes
+    assert site.catalogue.camera_health.list("camera-s") == []
