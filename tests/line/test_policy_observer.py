@@ -24,6 +24,7 @@ def test_a_model_may_be_learned_from_few_frames_where_no_camera_is_watched():
         ("ordinary_share", 1.1),
         ("ordinary_share", float("nan")),
         ("await_pick", 0),
+        ("novelty", "guessed"),
     ],
 )
 def test_a_setting_of_watching_outside_its_range_is_refused_at_once(setting, value):

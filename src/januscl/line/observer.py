@@ -24,6 +24,7 @@ from januscl.line.policy import Watching
 from januscl.line.watching import (
     Bins,
     Cameras,
+    Changes,
     Diagnoses,
     Embeddings,
     Models,
@@ -69,6 +70,7 @@ class Observer:
             model's id and their embeddings ``(M, D)``.
         describe: Returns a model's embeddings ``(N, D)`` of regions of a picture, given the
             model's id; without it nothing is looked for that the model does not see.
+        changes: Tells a strange frame from a changed world; its own when omitted.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Observer:
         on_ticket: TicketHandler = lambda ticket: None,
         on_known: Callable[[str, Embeddings], None] = lambda model, known: None,
         describe: Describe | None = None,
+        changes: Changes | None = None,
     ) -> None:
         self._workspace, self._policy, self._on_report = workspace, policy, on_report
         self._rng = np.random.default_rng(policy.seed)
@@ -96,8 +99,14 @@ class Observer:
             workspace, watched, frames, barred, self._tickets.cameras, self._bins
         )
         self._models = Models(
-            frames * max(1, len(working)), barred, self._bins, self._tried, on_known
+            policy.novelty,
+            frames * max(1, len(working)),
+            barred,
+            self._bins,
+            self._tried,
+            on_known,
         )
+        self._changes = changes or Changes(workspace, cells, policy.seed or 0)
         self._picks = Picks(policy.await_pick, self.settle)
         for cell in cells:
             workspace.catalogue.cells.put(cell)
@@ -137,6 +146,10 @@ class Observer:
             self._minutes.take(frame, camera, cause)
             for ticket in self._judged(observation, cause, others):
                 self._tickets.keep(ticket, frame)
+                self._changes.quarantine(ticket)
+        if camera is not None:
+            away = self._cameras.strangeness(frame.camera, camera)
+            self._tried("change", lambda o: self._changes.take(o, away, others), observation)
         self._diagnoses.look(observation)
         self._picks.wait(observation, [*(camera or ()), *others], cause)
         return id

@@ -7,6 +7,9 @@ from januscl.core import InvalidInput
 from januscl.train import strategy_named
 from januscl.watch import LEAST_REFERENCE
 
+NOVELTY = ("nearest", "chosen")
+"""The ways to tell which instances are strange."""
+
 
 @dataclass(frozen=True)
 class Watching:
@@ -22,10 +25,13 @@ class Watching:
             triaged without one.
         seed: Of the random share and of the ids of observations, for simulations that must be
             reproducible; the system's randomness when None, so that no two sites draw alike.
+        novelty: How it is told which instances are strange: ``nearest``, by their distance from
+            what is known (`januscl.watch.InstanceNovelty`), or ``chosen``, by the detectors that
+            suit the model (`januscl.watch.ChosenNovelty`).
 
     Raises:
-        InvalidInput: A count is below 1, `reference_frames` is too few for a camera, or the share
-            lies outside 0..1.
+        InvalidInput: A count is below 1, `reference_frames` is too few for a camera, the share
+            lies outside 0..1, or there is no such way to tell novelty.
     """
 
     cameras: bool = True
@@ -33,11 +39,16 @@ class Watching:
     ordinary_share: float = 0.1
     await_pick: int = 8
     seed: int | None = None
+    novelty: str = "nearest"
 
     def __post_init__(self) -> None:
         least = LEAST_REFERENCE if self.cameras else 1
         _check_count("watching.reference_frames", self.reference_frames, least)
         _check_count("watching.await_pick", self.await_pick, 1)
+        if self.novelty not in NOVELTY:
+            raise InvalidInput(
+                "watching.novelty", " or ".join(NOVELTY), f"{self.novelty!r}", "Correct the policy."
+            )
         if not 0 <= self.ordinary_share <= 1:
             raise InvalidInput(
                 "watching.ordinary_share", "a share in 0..1", f"{self.ordinary_share}", "Try 0.1."

@@ -14,6 +14,7 @@ from januscl.line.durable.shop import Shop
 from januscl.line.judging import Judge
 from januscl.line.memory import known_to
 from januscl.line.observer import Observer
+from januscl.line.watching import Changes
 from januscl.store import Workspace
 from januscl.store.records import ObservationRow
 
@@ -38,6 +39,8 @@ class Floor:
         self._known = ""
         watching = shop.policy.watching
         cells = self._catalogue.cells.list()
+        # One for both: what was seen without its pixels is of the same world.
+        changes = Changes(self._workspace, cells, watching.seed or 0)
 
         def observer(cameras: bool) -> Observer:
             # What is drained is kept already, with its pixels or without.
@@ -48,6 +51,7 @@ class Floor:
                 describe=(
                     lambda model, image, regions: judge.shelf.load(model).describe(image, regions)
                 ) if cameras else None,
+                changes=changes,
             )  # fmt: skip
 
         self._seeing, self._blind = observer(watching.cameras), observer(False)

@@ -1,7 +1,7 @@
 """Each camera's health, against what it looked like when it was learned."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from januscl.core import InvalidInput, Observation, Signal
@@ -63,6 +63,11 @@ class Cameras:
         """Return when a camera's fault was there first; None where that is not known."""
         health = self._health.get(camera)
         return None if health is None else health.began(cause.watcher.split(".")[-1])
+
+    def strangeness(self, camera: str, signals: Sequence[Signal]) -> float | None:
+        """Return how far a frame of a camera is from its reference; None where nothing was read."""
+        health = self._health.get(camera)
+        return health.strangeness(signals) if health is not None and signals else None
 
     def _learn(self, camera: str, observation: Observation) -> None:
         image, reference = observation.frame.image, self._reference[camera]

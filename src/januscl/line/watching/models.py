@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from januscl.core import Observation, Signal
+from januscl.core import Observation, Signal, Watcher
 from januscl.line.watching.bins import Bins
 from januscl.line.watching.cameras import Barred
 from januscl.line.watching.trying import Tried
-from januscl.watch import InstanceNovelty, ScoreMargin
+from januscl.watch import ChosenNovelty, InstanceNovelty, ScoreMargin
 
 Embeddings = NDArray[np.float32]
 
@@ -22,6 +22,7 @@ class Models:
     ticket teach nothing.
 
     Args:
+        novelty: How it is told which instances are strange; see `Watching.novelty`.
         frames: From which a model learns at work, of the whole fleet.
         barred: Says of a camera and a time whether its frame is kept out of all learning.
         bins: Finds what a model did not see.
@@ -31,15 +32,17 @@ class Models:
 
     def __init__(
         self,
+        novelty: str,
         frames: int,
         barred: Barred,
         bins: Bins,
         tried: Tried,
         on_known: Callable[[str, Embeddings], None],
     ) -> None:
+        self._novelty = {"nearest": InstanceNovelty, "chosen": ChosenNovelty}[novelty]
         self._frames, self._barred, self._bins = frames, barred, bins
         self._tried, self._on_known = tried, on_known
-        self._watchers: dict[str, tuple[InstanceNovelty, ScoreMargin]] = {}
+        self._watchers: dict[str, tuple[Watcher, Watcher]] = {}
         self._known: dict[str, list[Observation]] = defaultdict(list)
         self.length: int | None = None
 
@@ -49,7 +52,7 @@ class Models:
         Raises:
             InvalidInput: They hold too few instances with embeddings.
         """
-        watchers = (InstanceNovelty().fit(known), ScoreMargin().fit(known))
+        watchers = (self._novelty().fit(known), ScoreMargin().fit(known))
         embeddings = _embeddings(known)
         self.length = embeddings.shape[1]
         self._on_known(model, embeddings)
