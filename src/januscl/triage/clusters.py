@@ -2,124 +2,81 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import HDBSCAN
-from sklearn.decomposition import PCA
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.covariance import LedoitWolf
 
-Vectors = NDArray[np.float64]
-_COMPONENTS = 16
-_NEIGHBOURS = 3
+Vectors = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+NEIGHBOURS = 8
+_LINKS, _SHARED = 10, 3
+"""Nearest neighbours that may be linked, and the linked ones that two of a group have in common."""
 
 
 class Space:
-    """Embeddings scaled by their spread, on their main components.
+    """Embeddings where known instances vary alike in all directions.
+
+    What tells known instances apart counts little and what none of them shows counts much, as in a
+    Mahalanobis distance (for novelty: Lee and others, NeurIPS 2018), so that kinds which nobody
+    taught lie further from each other than as the model gives them. The covariance is shrunk
+    (Ledoit and Wolf, A well-conditioned estimator for large-dimensional covariance matrices, 2004).
 
     Args:
-        embeddings: ``(N, D)``, N of 2 or more.
+        known: ``(M, D)`` embeddings of known instances, M of 2 or more.
     """
 
-    def __init__(self, embeddings: NDArray[np.floating]) -> None:
-        spread = embeddings.std(axis=0, dtype=np.float64)
-        self._middle = embeddings.mean(axis=0, dtype=np.float64)
-        # A direction that hardly varies would otherwise drown the others.
-        self._spread = np.maximum(spread, max(0.1 * float(spread.mean()), 1e-9))
-        count = min(_COMPONENTS, *embeddings.shape)
-        # Exact, and for many embeddings of few values six times as fast as a whole decomposition.
-        self._pca = PCA(count, svd_solver="covariance_eigh").fit(self._scaled(embeddings))
+    def __init__(self, known: NDArray[np.floating]) -> None:
+        self._middle = known.mean(axis=0, dtype=np.float64)
+        covariance = LedoitWolf(assume_centered=True).fit(known - self._middle).covariance_
+        spread, directions = np.linalg.eigh(covariance)
+        # A direction that never varied would otherwise drown the others.
+        spread = np.maximum(spread, max(1e-3 * float(spread.mean()), 1e-12))
+        self._turn = directions / np.sqrt(spread)
 
     def place(self, embeddings: NDArray[np.floating]) -> Vectors:
-        """Return the places ``(N, C)`` of embeddings ``(N, D)``."""
-        return np.asarray(self._pca.transform(self._scaled(embeddings)), dtype=np.float64)
-
-    def _scaled(self, embeddings: NDArray[np.floating]) -> Vectors:
-        return np.asarray((embeddings - self._middle) / self._spread)
+        """Return the places ``(N, D)`` of embeddings ``(N, D)``."""
+        return np.asarray((embeddings - self._middle) @ self._turn, dtype=np.float32)
 
 
-class Neighbourhood:
-    """Where a group of places lies, and how far its members are from each other.
-
-    Args:
-        members: ``(N, C)`` places, N of 2 or more.
-        usual: `usual_distance` of known instances. Members further from each other than known ones
-            are count as if they were as near: a few of them would else take in all between.
-
-    Attributes:
-        radius: Distance from its members up to which a place belongs to it.
-    """
-
-    def __init__(self, members: Vectors, usual: float) -> None:
-        self._members = members
-        self.radius = 1.5 * min(usual_distance(members), usual) + 1e-9
-
-    def distances(self, places: Vectors) -> Vectors:
-        """Return how far each place ``(N, C)`` is from its members, ``(N,)``."""
-        return distances(places, self._members)
-
-    def nearness(self, places: Vectors) -> Vectors:
-        """Return ``(N,)``: distance over the radius; up to 1 belongs to it."""
-        return self.distances(places) / self.radius
-
-
-def usual_distance(places: Vectors) -> float:
-    """Return up to which distance 90% of places ``(N, C)`` have their own third nearest.
-
-    N is 2 or more.
-    """
-    return float(np.quantile(_among(places), 0.9))
-
-
-def distances(places: Vectors, members: Vectors) -> Vectors:
-    """Return the distance ``(N,)`` of places ``(N, C)`` to their third nearest member.
-
-    Of three members the second nearest counts, of fewer the nearest.
-    """
-    return _near(_apart(places, members))
-
-
-def clusters_of(places: Vectors, known: Vectors, least: int) -> list[NDArray[np.int64]]:
-    """Return the rows of each new cluster, largest first, by HDBSCAN; the rest is noise.
-
-    Known instances are clustered along: they give the scale of what is dense, without which a
-    cloud of strays could not be told from a cluster, and a cluster that holds more of them than
-    of the new is nothing new. Members twice as far from the others as is usual are noise too.
-
-    Args:
-        places: ``(N, C)`` of what may be new.
-        known: ``(M, C)`` of known instances.
-        least: Fewest members of a cluster.
-    """
-    together = np.concatenate([places, known])
-    if len(places) < least:
-        return []
-    labels = HDBSCAN(min_cluster_size=least, min_samples=min(5, least), copy=True).fit_predict(
-        together
-    )
-    groups = []
-    for label in range(int(labels.max()) + 1):
-        rows = np.flatnonzero(labels == label)
-        new = rows[rows < len(places)]
-        if 2 * len(new) > len(rows) and len(new) >= least:
-            groups.append(_dense(places, new))
-    return sorted((rows for rows in groups if len(rows) >= least), key=len, reverse=True)
-
-
-def _dense(places: Vectors, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    near = _among(places[rows])
-    return rows[near <= 2 * np.median(near)]
-
-
-def _among(places: Vectors) -> Vectors:
-    """Return the distance ``(N,)`` of each place ``(N, C)`` to its third nearest of the others."""
-    apart = _apart(places, places)
-    np.fill_diagonal(apart, np.inf)
-    return _near(apart)
-
-
-def _apart(left: Vectors, right: Vectors) -> Vectors:
+def distances(left: Vectors, right: Vectors) -> Vectors:
+    """Return the distance of each row of ``left (N, D)`` to each of ``right (M, D)``."""
     squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)[None, :]
     return np.asarray(np.sqrt(np.maximum(squares - 2 * left @ right.T, 0)))
 
 
-def _near(apart: Vectors) -> Vectors:
-    """Return the third lowest of each row; of three columns or fewer the last but one."""
-    k = min(_NEIGHBOURS, apart.shape[1] - 1) - 1
-    return np.asarray(np.partition(apart, max(k, 0), axis=1)[:, max(k, 0)])
+def nearest_rows(apart: Vectors, count: int) -> Rows:
+    """Return the columns of the ``count`` lowest of each row of ``apart (N, M)``, unordered."""
+    count = min(count, apart.shape[1])
+    return np.asarray(np.argpartition(apart, count - 1, axis=1)[:, :count])
+
+
+def groups_of(apart: Vectors, own: Rows, least: int) -> list[Rows]:
+    """Return which rows belong together, the largest group first; the rest are strays.
+
+    Two rows are linked when each is among the ten nearest of the other and they have three such
+    neighbours in common; a group is what hangs together (after Jarvis and Patrick, Clustering using
+    a similarity measure based on shared near neighbors, IEEE Transactions on Computers, 1973). As
+    all that is held is among the neighbours, what lies within something known links to nothing.
+
+    Args:
+        apart: ``(N, M)``, of what may be new to all that is held; infinite where two may not speak
+            for each other.
+        own: ``(N,)``, the column of each row.
+        least: Fewest rows of a group.
+    """
+    count = len(apart)
+    nearest = nearest_rows(apart, _LINKS)
+    width = nearest.shape[1]
+    row_of = np.full(apart.shape[1], -1)
+    row_of[own] = np.arange(count)
+    rows, columns = np.repeat(np.arange(count), width), row_of[nearest.ravel()]
+    there = (columns >= 0) & np.isfinite(np.take_along_axis(apart, nearest, axis=1).ravel())
+    ones = np.ones(int(there.sum()), np.int32)
+    links = csr_array((ones, (rows[there], columns[there])), shape=(count, count))
+    links = links.multiply(links.T).tocsr()
+    shared = (links @ links).multiply(links)
+    _, group = connected_components(shared >= _SHARED, directed=False)
+    sizes = np.bincount(group, minlength=1)
+    order = np.argsort(-sizes, kind="stable")
+    return [np.flatnonzero(group == g) for g in order if sizes[g] >= least]

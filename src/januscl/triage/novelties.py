@@ -84,16 +84,17 @@ class NoveltyDesk:
 
         The same instance twice counts once.
         """
-        changed = [
-            novelty
-            for sighting in sightings
-            if not self._knows(sighting.key) and (novelty := self._assign(sighting)) is not None
-        ]
+        fresh = {s.key: s for s in sightings if not self._knows(s.key)}
+        frames: dict[str, list[Sighting]] = {}
+        for sighting in fresh.values():
+            frames.setdefault(sighting.observation, []).append(sighting)
+        changed = [novelty for frame in frames.values() for novelty in self._assign(frame)]
         while len(self._pool) > _POOL:
-            del self._pool[next(iter(self._pool))]
-        enough = len(self._pool) >= self._least_instances
+            oldest = next(iter(self._pool))
+            del self._pool[oldest]
+            self._places.forget(oldest)
         # Clustering takes longer than all else, and a few more strays seldom change its answer.
-        if enough and self._grown >= max(4, len(self._pool) // 20):
+        if self._grown >= max(self._least_instances, len(self._pool) // 10):
             changed += self._cluster()
         return tuple(self.novelty(n) for n in dict.fromkeys(changed))
 
@@ -231,14 +232,16 @@ class NoveltyDesk:
         seed = int.from_bytes(sha256(novelty.encode()).digest()[:8], "big")
         return expected_cost(mine, others, self.picks_a_day, seed)
 
-    def _assign(self, sighting: Sighting) -> str | None:
-        """Put a sighting where it belongs; return the novelty that came back by it, if any."""
-        best = self.nearest(sighting.embedding[None])[0]
-        if best is None:
-            self._pool[sighting.key] = sighting
-            self._grown += 1
-            return None
-        return best if self._join(self._files[best], [sighting]) else None
+    def _assign(self, frame: Sequence[Sighting]) -> list[str]:
+        """Put the instances of a frame where they belong; return the novelties that came back."""
+        changed = []
+        for sighting, novelty in zip(frame, self._places.take(frame), strict=True):
+            if novelty is None:
+                self._pool[sighting.key] = sighting
+                self._grown += 1
+            elif self._join(self._files[novelty], [sighting]):
+                changed.append(novelty)
+        return changed
 
     def _join(self, file: File, sightings: Sequence[Sighting]) -> bool:
         """Add sightings to a novelty and say whether it came back by them."""
@@ -246,21 +249,32 @@ class NoveltyDesk:
         return file.join(sightings, self._returns)
 
     def _cluster(self) -> list[str]:
+        """Find what belongs together among what waits; return what is new or came back."""
         self._grown = 0
-        self._look_again()
-        changed = []
-        for group in self._places.groups(list(self._pool.values()), self._least_instances):
-            if len({s.observation for s in group}) < self._least_frames:
+        found, groups = self._places.regroup(list(self._pool), self._least_instances)
+        changed = self._take_up(found)
+        opened = False
+        for keys in groups:
+            if len({observation for observation, _ in keys}) < self._least_frames:
                 continue
-            known = self._places.overlapping(group)
+            group = [self._pool.pop(key) for key in keys]
+            known = self._places.overlapping(keys)
             if known is not None:
                 changed += [known] if self._join(self._files[known], group) else []
             else:
-                changed.append(self._open(group))
-                self._places.add(changed[-1], group)
-            for sighting in group:
-                del self._pool[sighting.key]
-        self._look_again()
+                changed.append(known := self._open(group))
+            self._places.give(keys, known)
+            opened = True
+        if opened and self._pool:  # the outskirts of a new novelty are its own
+            changed += self._take_up(self._places.votes(list(self._pool)))
+        return changed
+
+    def _take_up(self, found: Mapping[Key, str]) -> list[str]:
+        """Let what waited join the novelty that it belongs to; return those that came back."""
+        changed = []
+        for novelty in dict.fromkeys(found.values()):
+            joins = [self._pool.pop(key) for key, other in found.items() if other == novelty]
+            changed += [novelty] if self._join(self._files[novelty], joins) else []
         return changed
 
     def _open(self, group: Sequence[Sighting]) -> str:

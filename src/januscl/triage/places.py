@@ -6,22 +6,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from januscl.core import InvalidInput
-from januscl.triage.clusters import (
-    Neighbourhood,
-    Space,
-    clusters_of,
-    distances,
-    usual_distance,
-)
-from januscl.triage.sightings import Sighting
+from januscl.triage.clusters import NEIGHBOURS, Rows, Space, Vectors, groups_of, nearest_rows
+from januscl.triage.held import KNOWN, WAITING, Held, reach_of
+from januscl.triage.sightings import Key, Sighting
 
 _ORDINARY = 400
-_OVERLAP = 1.2
-"""Distance of a group from a novelty, over that novelty's own, up to which they are one."""
+_SLACK, _VOTES = 1.1, 3
+_WIDEST = 1.25
+"""Of a novelty's usual reach, the most that one of its members has: a chain of loose members would
+else lead from one kind to the next."""
+_NO_FRAME = np.asarray([-1])
 
 
 class Places:
-    """Says which novelty an instance lies within, and finds groups that lie within none.
+    """Says which novelty an instance belongs to, and finds groups that belong to none.
+
+    An instance belongs to a novelty by the votes of its eight nearest: of those within whose reach
+    it lies, which is how far their own eighth nearest is. Three votes decide, if they are more than
+    those of known instances. Each region has its own scale so, and no shape is assumed. Instances
+    of one frame do not vote on each other, for they are no independent witnesses.
 
     Args:
         ordinary: ``(M, D)`` embeddings of known instances; an even part of 400 is kept.
@@ -31,70 +34,133 @@ class Places:
     """
 
     def __init__(self, ordinary: NDArray[np.floating]) -> None:
-        self._ordinary = _even_part(ordinary)
-        self._space = Space(self._ordinary)
-        self._known = self._space.place(self._ordinary)
-        self._usual = usual_distance(self._known)
-        self._near: dict[str, Neighbourhood] = {}
+        part = _even_part(ordinary)
+        self._space = Space(part)
+        self._known = self._space.place(part)
+        self._held = Held(self._known)
+        self._widest = np.zeros(0, np.float32)
 
     def learn(
         self, novelties: Mapping[str, Sequence[Sighting]], waiting: Sequence[Sighting]
     ) -> None:
-        """Learn anew where everything lies, from all that is held.
+        """Learn anew where everything lies.
 
         Args:
-            novelties: The members of each, by its id; it lies where the strange ones are, and one
-                with fewer than two of those lies nowhere.
+            novelties: The members of each, by its id; it lies where the strange ones are.
             waiting: What belongs to none.
         """
-        held = [*waiting, *(s for members in novelties.values() for s in members)]
-        self._space = Space(np.concatenate([self._ordinary, *(s.embedding[None] for s in held)]))
-        self._known = self._space.place(self._ordinary)
-        self._usual = usual_distance(self._known)
-        strange = {n: [s for s in members if s.strange] for n, members in novelties.items()}
-        self._near = {
-            novelty: Neighbourhood(self._places_of(members), self._usual)
-            for novelty, members in strange.items()
-            if len(members) >= 2
-        }
+        self._held = Held(self._known)
+        held: list[tuple[str | None, Sighting]] = [(None, s) for s in waiting]
+        held += [(n, s) for n, members in novelties.items() for s in members if s.strange]
+        if held:
+            places = self._space.place(np.stack([s.embedding for _, s in held]))
+            for (novelty, sighting), place in zip(held, places, strict=True):
+                self._held.put(sighting.key, place, 0.0, novelty)
+            self._held.measure(np.flatnonzero(self._held.owner >= WAITING))
+        self._set_widest()
 
     def nearest(self, embeddings: NDArray[np.floating]) -> list[str | None]:
-        """Return for each embedding ``(N, D)`` the novelty that it lies within, or None.
-
-        What lies nearer to known instances than to those of a novelty lies within none. Without
-        this a novelty whose members lie far apart draws in more and more of what is ordinary.
-        """
-        if not self._near or not len(embeddings):
+        """Return for each embedding ``(N, D)`` the novelty that it belongs to, or None."""
+        if not self._held.names or not len(embeddings):
             return [None] * len(embeddings)
         places = self._space.place(embeddings)
-        ordinary = distances(places, self._known)
-        names = list(self._near)
-        apart = np.stack([self._near[name].distances(places) for name in names])
-        nearness = apart / np.array([[self._near[name].radius] for name in names])
-        nearness[apart >= ordinary] = np.inf
-        best = nearness.argmin(axis=0)
-        return [
-            names[row] if nearness[row, column] <= 1 else None for column, row in enumerate(best)
-        ]
+        return self._named(self._voted(self._held.apart(places, _NO_FRAME)))
 
-    def groups(self, waiting: Sequence[Sighting], least: int) -> list[list[Sighting]]:
-        """Return the dense groups of ``least`` or more, the largest first; the rest are strays."""
-        found = clusters_of(self._places_of(waiting), self._known, least)
-        return [[waiting[row] for row in rows] for rows in found]
+    def take(self, frame: Sequence[Sighting]) -> list[str | None]:
+        """Hold the instances of one frame; return the novelty that each belongs to, or None.
 
-    def overlapping(self, group: Sequence[Sighting]) -> str | None:
-        """Return the novelty that a group overlaps with most, or None."""
-        places = self._places_of(group)
-        apart = {n: float(np.median(near.nearness(places))) for n, near in self._near.items()}
-        nearest = min(apart, key=lambda n: apart[n], default=None)
-        return nearest if nearest is not None and apart[nearest] <= _OVERLAP else None
+        What was only collected is held where it belongs to none, and votes for none.
+        """
+        places = self._space.place(np.stack([s.embedding for s in frame]))
+        number = np.asarray([self._held.frame(frame[0].observation)])
+        apart = self._held.apart(places, number)
+        found = self._named(self._voted(apart))
+        reach = reach_of(apart)
+        for sighting, place, far, novelty in zip(frame, places, reach, found, strict=True):
+            if sighting.strange or novelty is None:
+                self._held.put(sighting.key, place, float(far), novelty)
+        return found
 
-    def add(self, novelty: str, group: Sequence[Sighting]) -> None:
-        """Say that a group is a novelty of its own: the next group may be more of the same."""
-        self._near[novelty] = Neighbourhood(self._places_of(group), self._usual)
+    def votes(self, waiting: Sequence[Key]) -> dict[Key, str]:
+        """Look again at what waits, which is all of it; return what belongs to a novelty by now."""
+        rows = self._held.rows(waiting)
+        return self._revoted(waiting, rows, self._held.measure(rows))
 
-    def _places_of(self, sightings: Sequence[Sighting]) -> NDArray[np.float64]:
-        return self._space.place(np.stack([s.embedding for s in sightings]))
+    def regroup(self, waiting: Sequence[Key], least: int) -> tuple[dict[Key, str], list[list[Key]]]:
+        """Return what `votes` does, and the dense groups of the rest, the largest first.
+
+        Args:
+            waiting: All that waits.
+            least: Fewest instances of a group.
+        """
+        rows = self._held.rows(waiting)
+        apart = self._held.measure(rows)
+        found = self._revoted(waiting, rows, apart)
+        left = np.flatnonzero(self._held.owner[rows] == WAITING)
+        if len(left) < least:
+            return found, []
+        groups = groups_of(apart[left], rows[left], least)
+        return found, [[waiting[int(left[row])] for row in group] for group in groups]
+
+    def _revoted(self, waiting: Sequence[Key], rows: Rows, apart: Vectors) -> dict[Key, str]:
+        """Give what waits to the novelties that it belongs to; see `votes`."""
+        self._set_widest()
+        found: dict[Key, str] = {}
+        for _ in range(2):  # what joins has a vote
+            left = np.flatnonzero(self._held.owner[rows] == WAITING)
+            if not len(left):
+                break
+            for place, novelty in zip(left, self._named(self._voted(apart[left])), strict=True):
+                if novelty is not None:
+                    found[waiting[int(place)]] = novelty
+                    self._held.give(waiting[int(place)], novelty)
+        return found
+
+    def overlapping(self, group: Sequence[Key]) -> str | None:
+        """Return the novelty that has most of a group's neighbours, or None."""
+        apart = self._held.measure(self._held.rows(group))
+        owners = self._held.owner[nearest_rows(apart, NEIGHBOURS)].ravel()
+        count = np.bincount(owners[owners >= 0], minlength=1)
+        return self._held.names[int(count.argmax())] if 2 * count.max() > owners.size else None
+
+    def give(self, group: Sequence[Key], novelty: str) -> None:
+        """Say that what waited belongs to a novelty, which may be a new one."""
+        for key in group:
+            self._held.give(key, novelty)
+        self._set_widest()
+
+    def forget(self, key: Key) -> None:
+        """Hold no longer what waited."""
+        self._held.drop(key)
+
+    def _voted(self, apart: Vectors) -> Rows:
+        """Return the number of the novelty that each row of distances belongs to; -1 for none."""
+        held = self._held
+        nearest = nearest_rows(apart, NEIGHBOURS)
+        owner = held.owner[nearest]
+        widest = np.append(self._widest, np.float32(np.inf))[np.where(owner >= 0, owner, -1)]
+        near = np.take_along_axis(apart, nearest, axis=1)
+        votes = near <= _SLACK * np.minimum(held.reach[nearest], widest)
+        count = np.zeros((len(apart), max(1, len(held.names))), np.int64)
+        row, column = np.nonzero(votes & (owner >= 0))
+        np.add.at(count, (row, owner[row, column]), 1)
+        known = (votes & (owner == KNOWN)).sum(axis=1)
+        most = count.max(axis=1)
+        return np.where((most >= _VOTES) & (most > known), count.argmax(axis=1), -1)
+
+    def _named(self, numbers: Rows) -> list[str | None]:
+        return [self._held.names[n] if n >= 0 else None for n in numbers.tolist()]
+
+    def _set_widest(self) -> None:
+        """Bring up to date how far a member of each novelty may reach."""
+        owner, reach = self._held.owner, self._held.reach
+        self._widest = np.asarray(
+            [
+                _WIDEST * np.median(reach[owner == number]) if (owner == number).any() else 0
+                for number in range(len(self._held.names))
+            ],
+            dtype=np.float32,
+        )
 
 
 def _even_part(ordinary: NDArray[np.floating]) -> NDArray[np.floating]:

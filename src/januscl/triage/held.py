@@ -1,0 +1,113 @@
+"""The table of all instances that the desk goes by: where each lies and whose it is."""
+
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from januscl.triage.clusters import NEIGHBOURS, Rows, Vectors, distances, nearest_rows
+from januscl.triage.sightings import Key
+
+FREE, KNOWN, WAITING = -3, -2, -1
+"""Owners that are no novelty: of a row that is not in use, of a known instance, of one that waits
+for a novelty."""
+_LATEST = 300
+_FAR_AWAY = 1e6
+
+
+class Held:
+    """Rows of places, each with its reach, its frame and its owner. A row that is free is reused.
+
+    Args:
+        known: ``(M, D)`` places of known instances, which stay.
+
+    Attributes:
+        owner: ``(N,)``: a novelty's number, or `FREE`, `KNOWN` or `WAITING`.
+        reach: ``(N,)``: how far the eighth nearest was, of other frames; 0 where it is not known.
+        names: Novelties in the order of their numbers.
+    """
+
+    def __init__(self, known: Vectors) -> None:
+        count = len(known)
+        self._places = known.copy()
+        self._frame = -1 - np.arange(count)  # each known instance has a frame of its own
+        self.owner = np.full(count, KNOWN)
+        self.reach = np.zeros(count, np.float32)
+        self.names: list[str] = []
+        self._numbers: dict[str, int] = {}
+        self._frames: dict[str, int] = {}
+        self._rows: dict[Key, int] = {}
+        self._members: dict[int, deque[Key]] = {}
+        self._free: list[int] = []
+        self.measure(np.arange(count))
+
+    def rows(self, keys: Sequence[Key]) -> Rows:
+        """Return the rows of instances."""
+        return np.asarray([self._rows[key] for key in keys], dtype=np.int64)
+
+    def apart(self, places: Vectors, frames: NDArray[np.int64]) -> Vectors:
+        """Return the distance of places ``(N, D)`` to all rows; infinite within a frame.
+
+        Args:
+            places: Where to measure from.
+            frames: ``(N,)`` or ``(1,)``, their frames by `frame`.
+        """
+        found = distances(places, self._places)
+        return np.where(frames[:, None] == self._frame[None, :], np.float32(np.inf), found)
+
+    def measure(self, rows: Rows) -> Vectors:
+        """Bring the reach of some rows up to date; return their distances to all, as `apart`."""
+        found = self.apart(self._places[rows], self._frame[rows])
+        self.reach[rows] = reach_of(found)
+        return found
+
+    def frame(self, observation: str) -> int:
+        """Return the number of a frame."""
+        return self._frames.setdefault(observation, len(self._frames))
+
+    def put(self, key: Key, place: Vectors, reach: float, novelty: str | None) -> None:
+        """Hold one more instance: of a novelty, or waiting."""
+        if not self._free:
+            self._grow()
+        row = self._rows[key] = self._free.pop()
+        self._places[row], self.reach[row] = place, reach
+        self._frame[row], self.owner[row] = self.frame(key[0]), WAITING
+        if novelty is not None:
+            self.give(key, novelty)
+
+    def give(self, key: Key, novelty: str) -> None:
+        """Make an instance a member of a novelty, which keeps the latest 300."""
+        if novelty not in self._numbers:
+            self._numbers[novelty] = len(self.names)
+            self.names.append(novelty)
+        number = self._numbers[novelty]
+        self.owner[self._rows[key]] = number
+        members = self._members.setdefault(number, deque())
+        members.append(key)
+        if len(members) > _LATEST:
+            self.drop(members.popleft())
+
+    def drop(self, key: Key) -> None:
+        """Hold an instance no longer."""
+        row = self._rows.pop(key)
+        self._places[row], self.reach[row] = _FAR_AWAY, 0
+        self._frame[row], self.owner[row] = -1, FREE
+        self._free.append(row)
+
+    def _grow(self) -> None:
+        """Make room for half as many more."""
+        old, more = len(self.owner), max(64, len(self.owner) // 2)
+        width = self._places.shape[1]
+        free = np.full((more, width), _FAR_AWAY, np.float32)
+        self._places = np.concatenate([self._places, free])
+        self.owner = np.concatenate([self.owner, np.full(more, FREE)])
+        self.reach = np.concatenate([self.reach, np.zeros(more, np.float32)])
+        self._frame = np.concatenate([self._frame, np.full(more, -1)])
+        self._free.extend(range(old + more - 1, old - 1, -1))
+
+
+def reach_of(apart: Vectors) -> Vectors:
+    """Return the eighth lowest of each row ``(N,)``; 0 where there are fewer."""
+    lowest = np.take_along_axis(apart, nearest_rows(apart, NEIGHBOURS), axis=1).max(axis=1)
+    return np.asarray(np.where(lowest < _FAR_AWAY / 2, lowest, 0))
