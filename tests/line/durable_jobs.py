@@ -29,14 +29,14 @@ class Counting(LocalExecutor):
         super()._start(folder, work, lock)
 
 
-def passes(workspace, challenger, champion, target, seed, confidence):
+def passes(workspace, challenger, champion, target, seed, confidence, asked):
     score = {"slice": target, "frames": 1, "champion": 0.1, "challenger": 0.5}
     score |= {"delta": 0.4, "low": 0.3, "high": 0.5, "margin": 0.02}
     return {"answer": "pass", "reasons": ["It is better."], "slices": [score]}
 
 
-def refuses(workspace, challenger, champion, target, seed, confidence):
-    return passes(workspace, challenger, champion, target, seed, confidence) | {
+def refuses(workspace, challenger, champion, target, seed, confidence, asked):
+    return passes(workspace, challenger, champion, target, seed, confidence, asked) | {
         "answer": "fail",
         "reasons": ["It is no better."],
         "slices": [],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from januscl.core import InvalidInput, NotFound
-from januscl.line import Collecting, Learning, Releasing, Watching
+from januscl.line import Collecting, Judging, Learning, Releasing, Watching
 
 MANUAL = Path(__file__).parents[2] / "docs" / "site.md"
 
@@ -42,12 +42,28 @@ def test_a_setting_of_learning_outside_its_range_is_refused_at_once(setting, val
         Learning(**{setting: value})
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("slice_margin", 0.0),
+        ("slice_margin", 0.5),
+        ("slice_margins", {"bags": -0.1}),
+        ("slice_margins", {"bags": float("nan")}),
+        ("robot_seconds", -1.0),
+        ("robot_megabytes", float("inf")),
+    ],
+)
+def test_a_setting_of_judging_outside_its_range_is_refused_at_once(setting, value):
+    with pytest.raises(InvalidInput, match=rf"judging\.{setting}[.\w]*: expected"):
+        Judging(**{setting: value})
+
+
 def test_a_strategy_that_does_not_exist_is_refused_before_any_label_is_paid_for():
     with pytest.raises(NotFound, match="'dream' is not one of"):
         Learning(strategy="dream")
 
 
-@pytest.mark.parametrize("settings", [Watching, Collecting, Learning, Releasing])
+@pytest.mark.parametrize("settings", [Watching, Collecting, Learning, Judging, Releasing])
 def test_every_setting_is_in_the_manual(settings):
     name = settings.__name__
     rows = re.findall(rf"^\| `{name}\.(.*?) \|", MANUAL.read_text(), re.MULTILINE)

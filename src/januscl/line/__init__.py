@@ -12,17 +12,18 @@ if TYPE_CHECKING:
     from januscl.line.cycle import Cycle, CycleReport, World
     from januscl.line.fleet import Crew, Fleet, Recorder, Tried, attempt
     from januscl.line.line import Line
-    from januscl.line.policy import Collecting, Learning, Policy, Releasing, Watching
+    from januscl.line.policy import Collecting, Judging, Learning, Policy, Releasing, Watching
     from januscl.line.rollout import Rollout
 
 __all__ = [
-    "Collecting", "Crew", "Cycle", "CycleReport", "Fleet", "Learning", "Line", "Policy",
-    "Recorder", "Releasing", "Rollout", "Tried", "Watching", "World", "attempt",
+    "Collecting", "Crew", "Cycle", "CycleReport", "Fleet", "Judging", "Learning", "Line",
+    "Policy", "Recorder", "Releasing", "Rollout", "Tried", "Watching", "World", "attempt",
 ]  # fmt: skip
 
 _HOME = {
     "Collecting": "policy", "Cycle": "cycle", "Fleet": "fleet", "Learning": "policy",
-    "Line": "line", "CycleReport": "cycle", "Policy": "policy", "Recorder": "fleet",
+    "Judging": "policy", "Line": "line", "CycleReport": "cycle", "Policy": "policy",
+    "Recorder": "fleet",
     "Releasing": "policy", "Rollout": "rollout", "Watching": "policy", "World": "cycle",
     "Crew": "fleet", "Tried": "fleet", "attempt": "fleet",
 }  # fmt: skip

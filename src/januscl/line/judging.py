@@ -17,6 +17,7 @@ from januscl.evaluate import (
     precision_at,
 )
 from januscl.line.keeping import load_labelled
+from januscl.line.policy import Judging
 from januscl.line.shelf import Shelf
 from januscl.store import Workspace
 
@@ -26,6 +27,8 @@ TEMPERED = (0.85, 0.7, 0.5)
 """Shares of what was learned that are tried in turn while the gate finds too much forgotten."""
 CONFIDENCE = 1 - 0.1 / (1 + len(TEMPERED))
 """Of each look of the gate, so that all looks together err as seldom as one at 90%."""
+_LOOKS = 8
+"""Pictures that tell what a model takes."""
 _FRAMES, _SEEN = 4, 24
 """Slices whose pictures, and what models saw in them, are kept in memory."""
 _UNTESTED = (
@@ -60,13 +63,19 @@ class Judge:
     A model is matched with a slice once; slices and versions never change. Pictures and
     predictions, which are large, are kept for those that were used last.
 
+    Args:
+        workspace: Whose slices.
+        shelf: The model versions.
+        asked: What the gate asks.
+
     Attributes:
         shelf: The model versions.
     """
 
-    def __init__(self, workspace: Workspace, shelf: Shelf) -> None:
+    def __init__(self, workspace: Workspace, shelf: Shelf, asked: Judging | None = None) -> None:
         self._workspace = workspace
         self.shelf = shelf
+        self._asked = asked or Judging()
         self._frames = _Latest[str, list[LabelledFrame]](_FRAMES)
         self._seen = _Latest[tuple[str, str], list[Instances]](_SEEN)
         self._matches: dict[tuple[str, str], FrameMatches] = {}
@@ -120,7 +129,8 @@ class Judge:
         so that small losses, each tolerated, do not add up.
 
         Without a slice that is no novelty's, a pass would say nothing of what was forgotten; the
-        answer is inconclusive then, and its first reason says so.
+        answer is inconclusive then, and its first reason says so. A challenger that a robot cannot
+        afford fails, however well it sees.
         """
         slices = list(slices)
         line = self.champions(champion)
@@ -132,11 +142,40 @@ class Judge:
             )
             for part in slices
         }
-        verdict = gate(data, target=target, seed=seed, confidence=confidence)
+        margins = {n: m for n, m in self._asked.slice_margins.items() if n in data and n != target}
+        verdict = gate(
+            data,
+            target=target,
+            margin=self._asked.slice_margin,
+            margins=margins,
+            seed=seed,
+            confidence=confidence,
+        )
+        if too_much := self._too_much(challenger, slices[0]):
+            return replace(verdict, answer=Answer.FAIL, reasons=(*too_much, *verdict.reasons))
         if any(part.novelty is None for part in slices):
             return verdict
         answer = Answer.INCONCLUSIVE if verdict.answer is Answer.PASS else verdict.answer
         return replace(verdict, answer=answer, reasons=(_UNTESTED, *verdict.reasons))
+
+    def _too_much(self, model: str, part: Slice) -> tuple[str, ...]:
+        """Say what of a model's time and memory is more than a robot has; nothing if not asked."""
+        asked = self._asked
+        if not (asked.robot_seconds or asked.robot_megabytes):
+            return ()
+        images = [frame.image for frame in self.frames(part)]
+        alike = [image for image in images if image.shape == images[0].shape]
+        took = self.shelf.footprint(model, alike[:_LOOKS])
+        told = (
+            (took.seconds, asked.robot_seconds, f"{1000 * took.seconds:.0f} ms a picture", "ms"),
+            (took.megabytes, asked.robot_megabytes, f"{took.megabytes:.0f} MiB of memory", "MiB"),
+        )
+        return tuple(
+            f"It takes {what}, more than the {limit * (1000 if unit == 'ms' else 1):g} {unit} that "
+            "a robot has."
+            for value, limit, what, unit in told
+            if limit and value > limit
+        )
 
     def champions(self, last: str) -> list[str]:
         """Return the champions up to one of them, the first first.

@@ -100,7 +100,7 @@ class Line:
         end_abandoned(workspace, world.clock())
         seed = self.policy.learning.seed
         self.shelf = Shelf(workspace)
-        self.judge = Judge(workspace, self.shelf)
+        self.judge = Judge(workspace, self.shelf, self.policy.judging)
         self.ledger = NoveltyLedger(
             workspace,
             self.policy.collecting,

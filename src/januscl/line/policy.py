@@ -1,5 +1,6 @@
 """The settings of the line, each with what it decides; times and shares are explicit."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
 
@@ -132,6 +133,44 @@ class Learning:
 
 
 @dataclass(frozen=True)
+class Judging:
+    """What the gate asks of a challenger.
+
+    Attributes:
+        slice_margin: How much worse a challenger could still be on an old slice, AP in 0..1,
+            unless the slice has a margin of its own.
+        slice_margins: Name of a slice to its own margin.
+        robot_seconds: Most that seeing a picture may take on one thread of the machine that
+            judges; 0 where it is not asked.
+        robot_megabytes: Most memory that a process that sees with the model may have, MiB, Python
+            and torch with it; 0 where it is not asked.
+
+    Raises:
+        InvalidInput: A margin does not lie between 0 and a half, or a limit is below 0 or infinite.
+    """
+
+    slice_margin: float = 0.03
+    slice_margins: Mapping[str, float] = field(default_factory=dict)
+    robot_seconds: float = 0.0
+    robot_megabytes: float = 0.0
+
+    def __post_init__(self) -> None:
+        margins = {"slice_margin": self.slice_margin}
+        margins |= {f"slice_margins.{name}": m for name, m in self.slice_margins.items()}
+        for name, margin in margins.items():
+            if not isinstance(margin, float) or not 0 < margin < 0.5:
+                raise InvalidInput(
+                    f"judging.{name}", "AP between 0 and 0.5", f"{margin!r}", "Try 0.03."
+                )
+        for name in ("robot_seconds", "robot_megabytes"):
+            if not 0 <= getattr(self, name) < inf:
+                raise InvalidInput(
+                    f"judging.{name}", "a number of 0 or more", f"{getattr(self, name)}",
+                    "Leave it out where nothing is asked.",
+                )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Releasing:
     """How a challenger reaches the fleet.
 
@@ -171,6 +210,7 @@ class Policy:
     watching: Watching = field(default_factory=Watching)
     collecting: Collecting = field(default_factory=Collecting)
     learning: Learning = field(default_factory=Learning)
+    judging: Judging = field(default_factory=Judging)
     releasing: Releasing = field(default_factory=Releasing)
 
 

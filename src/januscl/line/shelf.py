@@ -1,13 +1,14 @@
 """Model versions as files in the blob store, loaded once."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from januscl.core import ModelVersion
+from januscl.core import Image, ModelVersion
 from januscl.store import Workspace
-from januscl.train import CompactModel
+from januscl.train import CompactModel, Footprint, footprint
 
 
 class Shelf:
@@ -40,6 +41,11 @@ class Shelf:
         version = ModelVersion(f"m-{weights[:12]}", weights, model.taxonomy, parent, deck, at, card)
         self._workspace.catalogue.models.put(version)
         return version
+
+    def footprint(self, model: str, images: Sequence[Image]) -> Footprint:
+        """Return what a model version takes on this machine; see `januscl.train.footprint`."""
+        weights = self._workspace.catalogue.models.get(model).weights
+        return footprint(self._workspace.model_file(weights), images)
 
     def load(self, model: str) -> CompactModel:
         """Return the model version with this id, from memory or the blob store.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         universal_card,
         universal_model,
     )
+    from januscl.train.footprints import Footprint, footprint
     from januscl.train.loop import Augment, FitReport, Progress, fit
     from januscl.train.model import CompactModel
     from januscl.train.network import CompactMaskRCNN, Detections
@@ -39,14 +40,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Augment", "Checkpoint", "CompactMaskRCNN", "CompactModel", "Detections", "Distill", "Ewc",
-    "FitReport", "Interpolate", "Joint", "Lora", "Naive", "Progress", "Replay", "Settings", "Team",
-    "device_named", "factory_card", "factory_model", "fit", "for_kinds", "limited_threads",
-    "strategy_named", "team", "universal_card", "universal_model",
+    "FitReport", "Footprint", "Interpolate", "Joint", "Lora", "Naive", "Progress", "Replay",
+    "Settings", "Team", "device_named", "factory_card", "factory_model", "fit", "footprint",
+    "for_kinds", "limited_threads", "strategy_named", "team", "universal_card", "universal_model",
 ]  # fmt: skip
 
 _HOME = {
     "Augment": "loop", "Checkpoint": "checkpoint", "CompactMaskRCNN": "network",
     "CompactModel": "model", "Detections": "network", "FitReport": "loop",
+    "Footprint": "footprints", "footprint": "footprints",
     "Interpolate": "strategies", "Naive": "strategies", "Progress": "loop", "Replay": "strategies",
     "Distill": "strategies", "Ewc": "strategies", "Joint": "strategies", "Lora": "strategies",
     "Settings": "settings", "factory_card": "factory", "factory_model": "factory", "fit": "loop",

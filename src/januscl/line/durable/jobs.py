@@ -1,16 +1,24 @@
 """The heavy steps that only workflows take as jobs, for any `Executor`."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from januscl.line.elsewhere import Place, workspace_at
 from januscl.line.judging import Judge
+from januscl.line.policy import Judging
 from januscl.line.shelf import Shelf
 
 
 def judge_challenger(
-    workspace: Place, challenger: str, champion: str, target: str, seed: int, confidence: float
+    workspace: Place,
+    challenger: str,
+    champion: str,
+    target: str,
+    seed: int,
+    confidence: float,
+    asked: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Ask the gate about a challenger on every frozen slice, and on its novelty's own.
 
@@ -21,6 +29,7 @@ def judge_challenger(
         target: Name of the slice that the challenger should be better on.
         seed: Of the bootstrap.
         confidence: Of this look of the gate.
+        asked: The fields of `januscl.line.Judging`; its defaults where they are left out.
 
     Returns:
         ``answer``, ``reasons`` and ``slices``, the fields of `januscl.core.SliceScore` of each.
@@ -28,7 +37,7 @@ def judge_challenger(
     with workspace_at(workspace) as opened:
         frozen = {part.name for part in opened.catalogue.slices.list(frozen_only=True)}
         parts = [p for p in opened.catalogue.slices.list() if p.name in frozen or p.name == target]
-        judge = Judge(opened, Shelf(opened))
+        judge = Judge(opened, Shelf(opened), Judging(**(asked or {})))
         verdict = judge.verdict(challenger, champion, parts, target, seed, confidence)
     return {
         "answer": str(verdict.answer),

@@ -152,6 +152,7 @@ class Way:
                 "target": part,
                 "seed": self._shop.policy.learning.seed,
                 "confidence": CONFIDENCE,
+                "asked": asdict(self._shop.policy.judging),
             },
         )
         self._do(self._steps.judged, challenger, champion, told)

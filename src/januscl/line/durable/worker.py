@@ -236,7 +236,7 @@ class Worker:
             card = {"name": "factory"}
             first = shelf.add(factory_model(), _now(), parent=None, deck=None, card=card)
             aliases.set("champion", first.id)
-        return Judge(self._workspace, shelf)
+        return Judge(self._workspace, shelf, self._policy.judging)
 
     def _shop(self) -> Shop:
         shelf = Shelf(self._workspace)
