@@ -116,7 +116,8 @@ def _composed(rng: Rng, size: int) -> tuple[Print, IdMap, list[int]]:
     """Return colours, ids ``(S, S)`` and how many pixels each thing fills alone."""
     light, manner = _Light.drawn(rng), _Manner.drawn(rng, size)
     canvas = _ground(rng, size, light)
-    ids, alone = np.zeros((size, size), np.int32), []
+    ids = np.zeros((size, size), np.int32)
+    alone: list[int] = []
     room = (size / manner.size / 2) ** 2
     count = int(np.clip(rng.uniform(0.15, 1.5) * room, 1, 60))
     centre, reach = rng.uniform(0.35, 0.65, 2) * size, size * rng.uniform(0.2, 0.5)
@@ -153,7 +154,7 @@ def _filled(corners: Outline, size: int) -> Field:
     out = np.zeros((size, size), np.uint8)
     fixed = np.round(corners * 2**_FINE).astype(np.int32)
     cv2.fillPoly(out, [fixed], (255,), lineType=cv2.LINE_AA, shift=_FINE)
-    return out.astype(np.float32) / 255
+    return out.astype(np.float32) / np.float32(255)
 
 
 def _lay(
@@ -244,7 +245,7 @@ def _dome(rng: Rng, top: Field, manner: _Manner, light: _Light) -> Field:
     rise = np.sqrt(1 - np.square(1 - np.clip(depth / (deepest * round_), 0, 1))) * deepest
     height = cv2.GaussianBlur(rise * np.float32(manner.domed), (0, 0), 0.8)
     if rng.random() < 0.4:
-        lumps = noise(rng, *top.shape, rng.uniform(3, 20), 2)
+        lumps = noise(rng, top.shape[0], top.shape[1], rng.uniform(3, 20), 2)
         height += lumps * np.float32(deepest * rng.uniform(0.1, 0.8))
     x = cv2.Sobel(height, cv2.CV_32F, 1, 0, ksize=3) / 8
     y = cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=3) / 8

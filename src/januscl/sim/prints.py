@@ -68,18 +68,19 @@ def _grainy(rng: Rng, height: int, width: int) -> Field:
 def _striped(rng: Rng, height: int, width: int) -> Field:
     u, _ = _axes(rng, height, width)
     wave = np.sin(u * rng.uniform(3, 30) + rng.uniform(0, 6)) - rng.uniform(-0.7, 0.7)
-    return np.clip(wave * rng.choice((0.5, 4.0)) + 0.5, 0, 1)
+    return np.asarray(np.clip(wave * rng.choice((0.5, 4.0)) + 0.5, 0, 1), dtype=np.float32)
 
 
 def _chequered(rng: Rng, height: int, width: int) -> Field:
     u, v = _axes(rng, height, width)
     times = rng.uniform(3, 18)
-    return np.clip(np.sin(u * times) * np.sin(v * times) * rng.choice((1.0, 6.0)) + 0.5, 0, 1)
+    waves = np.sin(u * times) * np.sin(v * times) * rng.choice((1.0, 6.0))
+    return np.asarray(np.clip(waves + 0.5, 0, 1), dtype=np.float32)
 
 
 def _split(rng: Rng, height: int, width: int) -> Field:
     u, _ = _axes(rng, height, width)
-    return (u > rng.uniform(-0.5, 0.5)).astype(np.float32)
+    return np.asarray(u > rng.uniform(-0.5, 0.5), dtype=np.float32)
 
 
 def _graded(rng: Rng, height: int, width: int) -> Field:
@@ -88,14 +89,14 @@ def _graded(rng: Rng, height: int, width: int) -> Field:
 
 def _spotted(rng: Rng, height: int, width: int) -> Field:
     field = noise(rng, height, width, rng.uniform(3, 14))
-    return (field > rng.uniform(0, 0.25)).astype(np.float32)
+    return np.asarray(field > rng.uniform(0, 0.25), dtype=np.float32)
 
 
 def _veined(rng: Rng, height: int, width: int) -> Field:
     """Wood, marble or crumpled film: thin lines where slow noise crosses its levels."""
     u, _ = _axes(rng, height, width)
     field = noise(rng, height, width, rng.uniform(1, 5), 3) + rng.uniform(0, 1.5) * u
-    return np.abs(np.sin(field * rng.uniform(4, 25)))
+    return np.asarray(np.abs(np.sin(field * rng.uniform(4, 25))), dtype=np.float32)
 
 
 def _written(rng: Rng, height: int, width: int) -> Field:
@@ -104,7 +105,7 @@ def _written(rng: Rng, height: int, width: int) -> Field:
     rows, letters = rng.uniform(3, 8), rng.uniform(8, 30)
     line = np.sin(v * rows * np.pi) > rng.uniform(-0.3, 0.5)
     inked = np.sin(u * letters + np.floor(v * rows) * 7.3) + np.sin(u * letters * 1.7) > -0.2
-    return (line & inked & (np.abs(u) < rng.uniform(0.5, 1.2))).astype(np.float32)
+    return np.asarray(line & inked & (np.abs(u) < rng.uniform(0.5, 1.2)), dtype=np.float32)
 
 
 _PATTERNS: tuple[Callable[[Rng, int, int], Field], ...] = (
