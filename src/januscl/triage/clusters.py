@@ -2,8 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 from sklearn.covariance import LedoitWolf
 
 Vectors = NDArray[np.float32]
@@ -67,16 +65,28 @@ def groups_of(apart: Vectors, own: Rows, least: int) -> list[Rows]:
     """
     count = len(apart)
     nearest = nearest_rows(apart, _LINKS)
-    width = nearest.shape[1]
     row_of = np.full(apart.shape[1], -1)
     row_of[own] = np.arange(count)
-    rows, columns = np.repeat(np.arange(count), width), row_of[nearest.ravel()]
-    there = (columns >= 0) & np.isfinite(np.take_along_axis(apart, nearest, axis=1).ravel())
-    ones = np.ones(int(there.sum()), np.int32)
-    links = csr_array((ones, (rows[there], columns[there])), shape=(count, count))
-    links = links.multiply(links.T).tocsr()
-    shared = (links @ links).multiply(links)
-    _, group = connected_components(shared >= _SHARED, directed=False)
+    near = np.where(np.isfinite(np.take_along_axis(apart, nearest, axis=1)), row_of[nearest], -1)
+    mutual = (near >= 0) & (near[near] == np.arange(count)[:, None, None]).any(axis=2)
+    linked = np.where(mutual, near, -1)
+    left, place = np.nonzero(mutual)
+    right = near[left, place]
+    same = linked[left][:, :, None] == linked[right][:, None, :]
+    shared = (same & mutual[left][:, :, None]).sum(axis=(1, 2)) >= _SHARED
+    group = _hanging_together(left[shared], right[shared], count)
     sizes = np.bincount(group, minlength=1)
     order = np.argsort(-sizes, kind="stable")
     return [np.flatnonzero(group == g) for g in order if sizes[g] >= least]
+
+
+def _hanging_together(left: Rows, right: Rows, count: int) -> Rows:
+    """Return the lowest row that each of ``count`` rows is linked to, over others if need be."""
+    group = np.arange(count)
+    while True:
+        lower = group.copy()
+        np.minimum.at(lower, left, group[right])
+        lower = lower[lower]
+        if np.array_equal(lower, group):
+            return group
+        group = lower
