@@ -244,11 +244,16 @@ def test_the_timeline_shows_the_share_of_failed_picks_and_says_over_how_long(sit
         seen = Observation(f"o-{k:02}", frame, truth, "m", Pick(0, (9.0, 9.0), outcome, at))
         site.workspace.keep(seen, pixels=False)
     site.novelty("n-1", "bag", NoveltyState.COLLECTING, 9, first=30)
+    told = {"scope": "fleet", "began": START.isoformat(), "signals": ["novelty"]}
+    site.catalogue.audit.record("watch", "change.told", "fleet", told, START + 40 * MINUTE)
     day = telling.timeline(site.workspace, [Cell("robot", "cam", "line-a", "s")], ())
     assert "75 minutes" in day.value_name
     (series,) = day.series
     assert (series.name, series.values[0], series.values[-1]) == ("line-a", 0.0, 1.0)
-    assert [mark.text for mark in day.marks] == ["First seen: bag"]
+    assert [mark.text for mark in day.marks] == [
+        "First seen: bag",
+        f"World changed: fleet since {START:%Y-%m-%d %H:%M} (novelty)",
+    ]
 
 
 def test_the_slice_with_the_largest_gain_is_shown_first(site):

@@ -29,6 +29,7 @@ def status(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = Fa
         counts = catalogue.observations.counts()
         aliases = catalogue.aliases.list()
         novelties = catalogue.novelties.list()
+        changes, warming = world_changes(opened)[:_CHANGES], warming_up(opened)
         facts = {
             "observations": counts.pop("observations"),
             "pictures": counts.pop("pictures"),
@@ -40,8 +41,8 @@ def status(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = Fa
             "slices": [part.name for part in catalogue.slices.list()],
             "open_releases": [r.id for r in catalogue.releases.list(open_only=True)],
             "rejects": len(catalogue.rejects.list()),
-            "changes": world_changes(opened)[:_CHANGES],
-            "warming_up": warming_up(opened),
+            "changes": changes,
+            "warming_up": warming,
             "ended": ended_run(opened),
         }
         waiting = backlog(opened)
@@ -49,9 +50,9 @@ def status(workspace: WorkspaceOption = DEFAULT_WORKSPACE, json: JsonOption = Fa
     if json:
         print_json({**facts, "waiting": waiting, "unwatched": told})
         return
-    run, warming = facts.pop("ended"), facts.pop("warming_up")
-    facts["changes"] = [str(change) for change in facts["changes"]]
-    if warming:
+    run = facts.pop("ended")
+    facts["changes"] = [str(change) for change in changes]
+    if facts.pop("warming_up"):
         facts["changes_not_told"] = f"of {', '.join(warming)}: what is usual there is being learned"
     if run is not None:
         facts["run"] = f"`{run}` has ended: what is unfinished stays so"

@@ -12,11 +12,13 @@ from januscl.line.report import Mark, Span
 from januscl.line.report.words import HELD_BACK
 from januscl.line.telling.names import model_names, novelty_names
 from januscl.line.telling.novelties import risen
+from januscl.line.telling.world import world_changes
 from januscl.store import Workspace
 
 Numbers = NDArray[np.float64]
 _WINDOW = timedelta(minutes=75)
 _POINTS = 144
+_CHANGES = 10
 
 
 def timeline(
@@ -67,7 +69,7 @@ def _share(at: Numbers, failed: Numbers, time: float) -> float | None:
 def _happened(
     workspace: Workspace, end: datetime, models: Mapping[str, str]
 ) -> tuple[list[Mark], tuple[Span, ...]]:
-    """Return the marks and spans of tickets, novelties and releases."""
+    """Return the marks and spans of tickets, novelties, changes and releases."""
     catalogue = workspace.catalogue
     marks: list[Mark] = []
     spans: list[Span] = []
@@ -78,6 +80,8 @@ def _happened(
     names = novelty_names(workspace)
     for novelty in risen(workspace):
         marks.append(Mark(novelty.first_seen, "novelty", f"First seen: {names[novelty.id]}"))
+    for change in world_changes(workspace)[:_CHANGES]:
+        marks.append(Mark(change.told, "novelty", f"World changed: {change}"))
     for release in catalogue.releases.list():
         ended = [row.at for row in catalogue.audit.list(subject=release.id)]
         until, name = max(ended, default=end), models[release.model]

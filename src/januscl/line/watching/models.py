@@ -14,6 +14,8 @@ from januscl.watch import ChosenNovelty, InstanceNovelty, ScoreMargin
 
 Embeddings = NDArray[np.float32]
 
+_NOVELTY: dict[str, Callable[[], Watcher]] = {"nearest": InstanceNovelty, "chosen": ChosenNovelty}
+
 
 class Models:
     """Learns what known kinds look like to each model, and reads its instances against that.
@@ -39,7 +41,7 @@ class Models:
         tried: Tried,
         on_known: Callable[[str, Embeddings], None],
     ) -> None:
-        self._novelty = {"nearest": InstanceNovelty, "chosen": ChosenNovelty}[novelty]
+        self._new_novelty = _NOVELTY[novelty]
         self._frames, self._barred, self._bins = frames, barred, bins
         self._tried, self._on_known = tried, on_known
         self._watchers: dict[str, tuple[Watcher, Watcher]] = {}
@@ -52,7 +54,7 @@ class Models:
         Raises:
             InvalidInput: They hold too few instances with embeddings.
         """
-        watchers = (self._novelty().fit(known), ScoreMargin().fit(known))
+        watchers = (self._new_novelty().fit(known), ScoreMargin().fit(known))
         embeddings = _embeddings(known)
         self.length = embeddings.shape[1]
         self._on_known(model, embeddings)
