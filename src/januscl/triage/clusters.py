@@ -37,16 +37,11 @@ class Space:
         return np.asarray((embeddings - self._middle) @ self._turn, dtype=np.float32)
 
 
-def distances(left: Vectors, right: Vectors) -> Vectors:
-    """Return the distance of each row of ``left (N, D)`` to each of ``right (M, D)``."""
-    squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)[None, :]
-    return np.asarray(np.sqrt(np.maximum(squares - 2 * left @ right.T, 0)))
-
-
-def nearest_rows(apart: Vectors, count: int) -> Rows:
-    """Return the columns of the ``count`` lowest of each row of ``apart (N, M)``, unordered."""
+def nearest_rows(apart: Vectors, count: int = NEIGHBOURS) -> tuple[Rows, Vectors]:
+    """Return the columns of the ``count`` lowest of each row ``(N, M)``, unordered, and those."""
     count = min(count, apart.shape[1])
-    return np.asarray(np.argpartition(apart, count - 1, axis=1)[:, :count])
+    rows = np.argpartition(apart, count - 1, axis=1)[:, :count]
+    return rows, np.take_along_axis(apart, rows, axis=1)
 
 
 def groups_of(apart: Vectors, own: Rows, least: int) -> list[Rows]:
@@ -64,10 +59,10 @@ def groups_of(apart: Vectors, own: Rows, least: int) -> list[Rows]:
         least: Fewest rows of a group.
     """
     count = len(apart)
-    nearest = nearest_rows(apart, _LINKS)
+    nearest, far = nearest_rows(apart, _LINKS)
     row_of = np.full(apart.shape[1], -1)
     row_of[own] = np.arange(count)
-    near = np.where(np.isfinite(np.take_along_axis(apart, nearest, axis=1)), row_of[nearest], -1)
+    near = np.where(np.isfinite(far), row_of[nearest], -1)
     mutual = (near >= 0) & (near[near] == np.arange(count)[:, None, None]).any(axis=2)
     linked = np.where(mutual, near, -1)
     left, place = np.nonzero(mutual)

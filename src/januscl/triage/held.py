@@ -6,14 +6,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from januscl.triage.clusters import NEIGHBOURS, Rows, Vectors, distances, nearest_rows
+from januscl.triage.clusters import Rows, Vectors, nearest_rows
 from januscl.triage.sightings import Key
 
 FREE, KNOWN, WAITING = -3, -2, -1
 """Owners that are no novelty: of a row that is not in use, of a known instance, of one that waits
 for a novelty."""
 _LATEST = 300
-_FAR_AWAY = 1e6
+_FAR_AWAY = 1e12
+"""The square of what a free row seems to be away."""
 
 
 class Held:
@@ -31,6 +32,7 @@ class Held:
     def __init__(self, known: Vectors) -> None:
         count = len(known)
         self._places = known.copy()
+        self._squares = (known**2).sum(axis=1)
         self._frame = -1 - np.arange(count)  # each known instance has a frame of its own
         self.owner = np.full(count, KNOWN)
         self.reach = np.zeros(count, np.float32)
@@ -53,14 +55,21 @@ class Held:
             places: Where to measure from.
             frames: ``(N,)`` or ``(1,)``, their frames by `frame`.
         """
-        found = distances(places, self._places)
+        squares = (places**2).sum(axis=1)[:, None] + self._squares
+        squares -= 2 * places @ self._places.T
+        found = np.sqrt(np.maximum(squares, 0))
         return np.where(frames[:, None] == self._frame[None, :], np.float32(np.inf), found)
 
-    def measure(self, rows: Rows) -> Vectors:
-        """Bring the reach of some rows up to date; return their distances to all, as `apart`."""
-        found = self.apart(self._places[rows], self._frame[rows])
-        self.reach[rows] = reach_of(found)
-        return found
+    def measure(self, rows: Rows) -> tuple[Vectors, Rows, Vectors]:
+        """Bring the reach of some rows up to date.
+
+        Returns:
+            Their distances to all rows, as `apart`; and of those the nearest, as `nearest_rows`.
+        """
+        apart = self.apart(self._places[rows], self._frame[rows])
+        nearest, near = nearest_rows(apart)
+        self.reach[rows] = reach_of(near)
+        return apart, nearest, near
 
     def frame(self, observation: str) -> int:
         """Return the number of a frame."""
@@ -71,7 +80,8 @@ class Held:
         if not self._free:
             self._grow()
         row = self._rows[key] = self._free.pop()
-        self._places[row], self.reach[row] = place, reach
+        self._places[row], self._squares[row] = place, (place**2).sum()
+        self.reach[row] = reach
         self._frame[row], self.owner[row] = self.frame(key[0]), WAITING
         if novelty is not None:
             self.give(key, novelty)
@@ -91,23 +101,28 @@ class Held:
     def drop(self, key: Key) -> None:
         """Hold an instance no longer."""
         row = self._rows.pop(key)
-        self._places[row], self.reach[row] = _FAR_AWAY, 0
+        self._places[row], self._squares[row] = 0, _FAR_AWAY
+        self.reach[row] = 0
         self._frame[row], self.owner[row] = -1, FREE
         self._free.append(row)
 
     def _grow(self) -> None:
         """Make room for half as many more."""
         old, more = len(self.owner), max(64, len(self.owner) // 2)
-        width = self._places.shape[1]
-        free = np.full((more, width), _FAR_AWAY, np.float32)
+        free = np.zeros((more, self._places.shape[1]), np.float32)
         self._places = np.concatenate([self._places, free])
+        self._squares = np.concatenate([self._squares, np.full(more, _FAR_AWAY, np.float32)])
         self.owner = np.concatenate([self.owner, np.full(more, FREE)])
         self.reach = np.concatenate([self.reach, np.zeros(more, np.float32)])
         self._frame = np.concatenate([self._frame, np.full(more, -1)])
         self._free.extend(range(old + more - 1, old - 1, -1))
 
 
-def reach_of(apart: Vectors) -> Vectors:
-    """Return the eighth lowest of each row ``(N,)``; 0 where there are fewer."""
-    lowest = np.take_along_axis(apart, nearest_rows(apart, NEIGHBOURS), axis=1).max(axis=1)
-    return np.asarray(np.where(lowest < _FAR_AWAY / 2, lowest, 0))
+def reach_of(near: Vectors) -> Vectors:
+    """Return how far the farthest of the nearest is, ``(N,)``; 0 where there are too few.
+
+    Args:
+        near: ``(N, K)`` distances of the nearest.
+    """
+    lowest = near.max(axis=1)
+    return np.asarray(np.where(lowest < 0.5 * np.sqrt(_FAR_AWAY), lowest, 0))

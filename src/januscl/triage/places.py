@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from januscl.core import InvalidInput
-from januscl.triage.clusters import NEIGHBOURS, Rows, Space, Vectors, groups_of, nearest_rows
+from januscl.triage.clusters import Rows, Space, Vectors, groups_of, nearest_rows
 from januscl.triage.held import KNOWN, WAITING, Held, reach_of
 from januscl.triage.sightings import Key, Sighting
 
@@ -64,7 +64,7 @@ class Places:
         if not self._held.names or not len(embeddings):
             return [None] * len(embeddings)
         places = self._space.place(embeddings)
-        return self._named(self._voted(self._held.apart(places, _NO_FRAME)))
+        return self._named(self._voted(*nearest_rows(self._held.apart(places, _NO_FRAME))))
 
     def take(self, frame: Sequence[Sighting]) -> list[str | None]:
         """Hold the instances of one frame; return the novelty that each belongs to, or None.
@@ -73,9 +73,9 @@ class Places:
         """
         places = self._space.place(np.stack([s.embedding for s in frame]))
         number = np.asarray([self._held.frame(frame[0].observation)])
-        apart = self._held.apart(places, number)
-        found = self._named(self._voted(apart))
-        reach = reach_of(apart)
+        nearest, near = nearest_rows(self._held.apart(places, number))
+        found = self._named(self._voted(nearest, near))
+        reach = reach_of(near)
         for sighting, place, far, novelty in zip(frame, places, reach, found, strict=True):
             if sighting.strange or novelty is None:
                 self._held.put(sighting.key, place, float(far), novelty)
@@ -84,7 +84,7 @@ class Places:
     def votes(self, waiting: Sequence[Key]) -> dict[Key, str]:
         """Look again at what waits, which is all of it; return what belongs to a novelty by now."""
         rows = self._held.rows(waiting)
-        return self._revoted(waiting, rows, self._held.measure(rows))
+        return self._revoted(waiting, rows, *self._held.measure(rows)[1:])
 
     def regroup(self, waiting: Sequence[Key], least: int) -> tuple[dict[Key, str], list[list[Key]]]:
         """Return what `votes` does, and the dense groups of the rest, the largest first.
@@ -94,15 +94,17 @@ class Places:
             least: Fewest instances of a group.
         """
         rows = self._held.rows(waiting)
-        apart = self._held.measure(rows)
-        found = self._revoted(waiting, rows, apart)
+        apart, nearest, near = self._held.measure(rows)
+        found = self._revoted(waiting, rows, nearest, near)
         left = np.flatnonzero(self._held.owner[rows] == WAITING)
         if len(left) < least:
             return found, []
         groups = groups_of(apart[left], rows[left], least)
         return found, [[waiting[int(left[row])] for row in group] for group in groups]
 
-    def _revoted(self, waiting: Sequence[Key], rows: Rows, apart: Vectors) -> dict[Key, str]:
+    def _revoted(
+        self, waiting: Sequence[Key], rows: Rows, nearest: Rows, near: Vectors
+    ) -> dict[Key, str]:
         """Give what waits to the novelties that it belongs to; see `votes`."""
         self._set_widest()
         found: dict[Key, str] = {}
@@ -110,7 +112,8 @@ class Places:
             left = np.flatnonzero(self._held.owner[rows] == WAITING)
             if not len(left):
                 break
-            for place, novelty in zip(left, self._named(self._voted(apart[left])), strict=True):
+            named = self._named(self._voted(nearest[left], near[left]))
+            for place, novelty in zip(left, named, strict=True):
                 if novelty is not None:
                     found[waiting[int(place)]] = novelty
                     self._held.give(waiting[int(place)], novelty)
@@ -118,8 +121,8 @@ class Places:
 
     def overlapping(self, group: Sequence[Key]) -> str | None:
         """Return the novelty that has most of a group's neighbours, or None."""
-        apart = self._held.measure(self._held.rows(group))
-        owners = self._held.owner[nearest_rows(apart, NEIGHBOURS)].ravel()
+        _, nearest, _ = self._held.measure(self._held.rows(group))
+        owners = self._held.owner[nearest].ravel()
         count = np.bincount(owners[owners >= 0], minlength=1)
         return self._held.names[int(count.argmax())] if 2 * count.max() > owners.size else None
 
@@ -133,15 +136,18 @@ class Places:
         """Hold no longer what waited."""
         self._held.drop(key)
 
-    def _voted(self, apart: Vectors) -> Rows:
-        """Return the number of the novelty that each row of distances belongs to; -1 for none."""
+    def _voted(self, nearest: Rows, near: Vectors) -> Rows:
+        """Return the number of the novelty that each belongs to, ``(N,)``; -1 for none.
+
+        Args:
+            nearest: ``(N, K)``, the rows nearest to each.
+            near: Their distances.
+        """
         held = self._held
-        nearest = nearest_rows(apart, NEIGHBOURS)
         owner = held.owner[nearest]
         widest = np.append(self._widest, np.float32(np.inf))[np.where(owner >= 0, owner, -1)]
-        near = np.take_along_axis(apart, nearest, axis=1)
         votes = near <= _SLACK * np.minimum(held.reach[nearest], widest)
-        count = np.zeros((len(apart), max(1, len(held.names))), np.int64)
+        count = np.zeros((len(near), max(1, len(held.names))), np.int64)
         row, column = np.nonzero(votes & (owner >= 0))
         np.add.at(count, (row, owner[row, column]), 1)
         known = (votes & (owner == KNOWN)).sum(axis=1)
