@@ -18,6 +18,7 @@ from januscl.core import (
 )
 from januscl.triage.diagnosis import Diagnosis, diagnose
 from januscl.triage.mask_readings import read_mask
+from januscl.triage.mask_rules import by_rules
 from januscl.triage.surfaces import find_edges
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -59,18 +60,30 @@ def failed(view, masks, instance=0, outcome=Outcome.MISSED, unseen=()):
     return Observation(new_id(AT, b"0" * 10), view, seen, "m", Pick(instance, point, outcome, AT))
 
 
+def ruled(observation, after=None, empty=EMPTY):
+    """What rules say of a pick's mask, and why."""
+    view, pick = observation.frame, observation.pick
+    edges = find_edges(view.image, view.depth, 40.0)
+    later = None if after is None else after.frame.depth
+    read = read_mask(pick.instance, observation.instances, edges, view.depth, empty, later)
+    return by_rules(read, 1.0, pick.outcome)
+
+
 def test_a_mask_that_fits_its_package_is_not_perceptions_fault():
-    found = diagnose(failed(TWO, [inside(LEFT), inside(RIGHT)]), [], None, EMPTY)
-    assert found.diagnosis is Diagnosis.NOT_PERCEPTION
-    assert found.instance == 0
-    assert "100% of its outline lies on an edge" in found.evidence
+    observation = failed(TWO, [inside(LEFT), inside(RIGHT)])
+    diagnosis, evidence = ruled(observation)
+    assert diagnosis is Diagnosis.NOT_PERCEPTION
+    assert "100% of its outline lies on an edge" in evidence
+    found = diagnose(observation, [], None, EMPTY)
+    assert (found.diagnosis, found.instance) == (Diagnosis.NOT_PERCEPTION, 0)
 
 
 def test_a_mask_over_two_packages_is_merged():
     both = inside(LEFT) | inside(RIGHT)
-    found = diagnose(failed(TWO, [both]), [], None, EMPTY)
-    assert found.diagnosis is Diagnosis.MERGED
-    assert "another surface" in found.evidence
+    diagnosis, evidence = ruled(failed(TWO, [both]))
+    assert diagnosis is Diagnosis.MERGED
+    assert "another surface" in evidence
+    assert diagnose(failed(TWO, [both]), [], None, EMPTY).diagnosis is Diagnosis.MERGED
 
 
 def test_a_pick_that_brought_up_another_package_was_made_on_a_merged_mask():
@@ -79,35 +92,39 @@ def test_a_pick_that_brought_up_another_package_was_made_on_a_merged_mask():
         new_id(AT, b"1" * 10), frame((RIGHT, 0.04, (9, 9, 9))), Instances.empty(), "m"
     )
     found = diagnose(wrong, [], after, EMPTY)
-    assert found.diagnosis is Diagnosis.MERGED
-    assert "100% of its mask went" in found.evidence
+    for diagnosis, evidence in (ruled(wrong, after), (found.diagnosis, found.evidence)):
+        assert diagnosis is Diagnosis.MERGED
+        assert "100% of its mask went" in evidence
 
 
 def test_half_a_package_beside_its_other_half_is_split():
     upper, lower = inside((20, 20, 40, 45)), inside((40, 20, 60, 45))
-    found = diagnose(failed(TWO, [upper, lower, inside(RIGHT)]), [], None, EMPTY)
-    assert found.diagnosis is Diagnosis.SPLIT
+    assert ruled(failed(TWO, [upper, lower, inside(RIGHT)]))[0] is Diagnosis.SPLIT
 
 
 def test_half_a_package_alone_has_a_bad_boundary():
-    found = diagnose(failed(TWO, [inside((20, 20, 40, 45)), inside(RIGHT)]), [], None, EMPTY)
-    assert found.diagnosis is Diagnosis.BOUNDARY
-    assert "no instance is" in found.evidence
+    diagnosis, evidence = ruled(failed(TWO, [inside((20, 20, 40, 45)), inside(RIGHT)]))
+    assert diagnosis is Diagnosis.BOUNDARY
+    assert "no instance is" in evidence
 
 
 def test_a_mask_over_the_empty_bin_has_a_bad_boundary():
-    found = diagnose(failed(TWO, [inside((66, 20, 90, 60))]), [], None, EMPTY)
+    observation = failed(TWO, [inside((66, 20, 90, 60))])
+    diagnosis, evidence = ruled(observation)
+    assert diagnosis is Diagnosis.BOUNDARY
+    assert "no higher than the empty bin" in evidence
+    found = diagnose(observation, [], None, EMPTY)
     assert found.diagnosis is Diagnosis.BOUNDARY
-    assert "no higher than the empty bin" in found.evidence
+    assert "lies on no package" in found.evidence
 
 
 def test_what_lies_unseen_on_the_package_is_missed():
     upon = (36, 16, 44, 40)
     view = frame((LEFT, 0.06, (200, 160, 110)), (upon, 0.08, (60, 60, 60)))
     below = inside(LEFT) & ~inside(upon)
-    found = diagnose(failed(view, [below], unseen=[inside(upon)]), [], None, EMPTY)
-    assert found.diagnosis is Diagnosis.MISSED
-    assert "20 mm higher" in found.evidence
+    diagnosis, evidence = ruled(failed(view, [below], unseen=[inside(upon)]))
+    assert diagnosis is Diagnosis.MISSED
+    assert "20 mm higher" in evidence
 
 
 def test_a_strange_instance_is_of_an_unknown_kind_whatever_its_watcher_is_called():
@@ -181,8 +198,7 @@ def test_a_hole_in_the_depth_is_not_the_empty_bin(hole):
     third = inside((20, 20, 34, 45))
     view = with_holes(TWO, third, hole)
     assert readings(view, [inside(LEFT)], EMPTY).low == 0
-    found = diagnose(failed(view, [inside(LEFT), inside(RIGHT)]), [], None, EMPTY)
-    assert "no higher than the empty bin" not in found.evidence
+    assert "no higher than the empty bin" not in ruled(failed(view, [inside(LEFT)]))[1]
 
 
 @HOLES
@@ -217,9 +233,9 @@ def test_how_far_the_unseen_lies_above_is_told_by_measured_depth(hole):
 def test_without_a_next_look_nothing_is_said_of_what_went():
     wrong = failed(TWO, [inside(LEFT), inside(RIGHT)], outcome=Outcome.WRONG_PICK)
     assert readings(TWO, [inside(LEFT)]).gone is None
-    assert diagnose(wrong, [], None, EMPTY).evidence == (
-        "Another package came up than the one meant."
-    )
+    assert ruled(wrong)[1] == "Another package came up than the one meant."
+    found = diagnose(wrong, [], None, EMPTY)
+    assert found.evidence == "Another package came up than the one meant."
 
 
 @pytest.mark.filterwarnings("error")

@@ -1,0 +1,1 @@
+"""Failed picks with the truth about them, for ``bench_watch_diagnosis.py``."""
