@@ -4,15 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
-from januscl.core import Conflict, InvalidInput, LabelledFrame, Strategy
-from januscl.train.strategies.drawing import Naive
+from januscl.core import InvalidInput, LabelledFrame
+from januscl.train.strategies.wrapping import Wrapping
 
 
 @dataclass(frozen=True)
-class Distill:
+class Distill(Wrapping):
     """Adds to the loss how far the challenger is from the champion, in kinds, boxes and masks.
 
     Li and Hoiem, Learning without Forgetting, ECCV 2016; on the regions of a detector: Shmelkov et
@@ -30,7 +27,6 @@ class Distill:
         InvalidInput: ``weight`` is not above 0.
     """
 
-    strategy: Strategy = field(default_factory=Naive)
     weight: float = 1.0
     teacher: Any = field(default=None, compare=False, repr=False)
 
@@ -39,9 +35,9 @@ class Distill:
             raise InvalidInput("distill weight", "above 0", f"{self.weight}", "Try 1.")
 
     @property
-    def name(self) -> str:
-        """The inner strategy's name and ``+distill``; ``distill`` alone with `Naive`."""
-        return wrapped_name(self.strategy, "distill")
+    def added(self) -> str:
+        """``distill``."""
+        return "distill"
 
     def begin(
         self,
@@ -58,14 +54,8 @@ class Distill:
         """
         from januscl.train.strategies.teacher import Teacher
 
-        inner = self.strategy.begin(network, champion, new, history, batch_of)
-        return replace(self, strategy=inner, teacher=Teacher(champion, network))
-
-    def draw(
-        self, new: int, history: int, shape: tuple[int, int], rng: np.random.Generator
-    ) -> NDArray[np.int64]:
-        """Return what the inner strategy draws."""
-        return self.strategy.draw(new, history, shape, rng)
+        begun = super().begin(network, champion, new, history, batch_of)
+        return replace(begun, teacher=Teacher(champion, network))
 
     def penalty(self, network: Any, batch: Any) -> Any:
         """Return the distance from the champion on this batch, and the inner penalty.
@@ -74,22 +64,12 @@ class Distill:
             Conflict: It has not begun.
         """
         if self.teacher is None:
-            raise not_begun(self)
+            raise self.not_begun()
         apart = self.teacher.apart(network, *batch)
-        return self.strategy.penalty(network, batch) + self.weight * apart
+        return super().penalty(network, batch) + self.weight * apart
 
     def finish(self, network: Any, champion: Any) -> None:
         """Let the teacher go."""
-        self.strategy.finish(network, champion)
+        super().finish(network, champion)
         if self.teacher is not None:
             self.teacher.leave()
-
-
-def wrapped_name(inner: Strategy, own: str) -> str:
-    """Return the name of what wraps a strategy; `Naive` goes without saying."""
-    return own if isinstance(inner, Naive) else f"{inner.name}+{own}"
-
-
-def not_begun(strategy: Strategy) -> Conflict:
-    """Return the error of a strategy that is asked before its run has begun."""
-    return Conflict(f"strategy {strategy.name} has not begun: call its begin, as fit does")

@@ -15,8 +15,30 @@ _NOTHING = frozenset({0})
 """The kind, in the balance, of a picture without instances: the background."""
 
 
+class Drawing:
+    """What all of them have in common: they draw, and leave the training alone."""
+
+    def begin(
+        self,
+        network: Any,
+        champion: Any,
+        new: Sequence[LabelledFrame],
+        history: Sequence[LabelledFrame],
+        batch_of: Callable[[Sequence[LabelledFrame]], Any],
+    ) -> Self:
+        """Return itself: it needs to know nothing."""
+        return self
+
+    def penalty(self, network: Any, batch: Any) -> float:
+        """Add nothing to the loss."""
+        return 0.0
+
+    def finish(self, network: Any, champion: Any) -> None:
+        """Leave the trained network as it is."""
+
+
 @dataclass(frozen=True)
-class Naive:
+class Naive(Drawing):
     """Sees only what is new, and forgets: the baseline that every other strategy must beat."""
 
     @property
@@ -24,33 +46,15 @@ class Naive:
         """``naive``."""
         return "naive"
 
-    def begin(
-        self,
-        network: Any,
-        champion: Any,
-        new: Sequence[LabelledFrame],
-        history: Sequence[LabelledFrame],
-        batch_of: Callable[[Sequence[LabelledFrame]], Any],
-    ) -> Self:
-        """Return itself: it needs to know nothing."""
-        return self
-
     def draw(
         self, new: int, history: int, shape: tuple[int, int], rng: np.random.Generator
     ) -> NDArray[np.int64]:
         """Return indices ``(steps, batch)`` that go through the new pictures in turn."""
         return _in_turn(new, shape[0] * shape[1], rng).reshape(shape)
 
-    def penalty(self, network: Any, batch: Any) -> float:
-        """Add nothing to the loss."""
-        return 0.0
-
-    def finish(self, network: Any, champion: Any) -> None:
-        """Leave the trained network as it is."""
-
 
 @dataclass(frozen=True)
-class Joint:
+class Joint(Drawing):
     """Sees every picture, new or old, equally often: the upper bound, given steps enough."""
 
     @property
@@ -58,33 +62,15 @@ class Joint:
         """``joint``."""
         return "joint"
 
-    def begin(
-        self,
-        network: Any,
-        champion: Any,
-        new: Sequence[LabelledFrame],
-        history: Sequence[LabelledFrame],
-        batch_of: Callable[[Sequence[LabelledFrame]], Any],
-    ) -> Self:
-        """Return itself: it needs to know nothing."""
-        return self
-
     def draw(
         self, new: int, history: int, shape: tuple[int, int], rng: np.random.Generator
     ) -> NDArray[np.int64]:
         """Return indices ``(steps, batch)`` that go through all pictures in turn."""
         return _in_turn(new + history, shape[0] * shape[1], rng).reshape(shape)
 
-    def penalty(self, network: Any, batch: Any) -> float:
-        """Add nothing to the loss."""
-        return 0.0
-
-    def finish(self, network: Any, champion: Any) -> None:
-        """Leave the trained network as it is."""
-
 
 @dataclass(frozen=True)
-class Replay:
+class Replay(Drawing):
     """Mixes pictures of history into every step (Rolnick et al., NeurIPS 2019).
 
     Attributes:
@@ -154,13 +140,6 @@ class Replay:
         else:
             drawn[old] = new + rng.choice(history, count, p=self.odds)
         return drawn.reshape(shape)
-
-    def penalty(self, network: Any, batch: Any) -> float:
-        """Add nothing to the loss."""
-        return 0.0
-
-    def finish(self, network: Any, champion: Any) -> None:
-        """Leave the trained network as it is."""
 
 
 def _balanced(history: Sequence[LabelledFrame]) -> tuple[float, ...]:

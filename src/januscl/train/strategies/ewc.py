@@ -4,16 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
-from januscl.core import InvalidInput, LabelledFrame, Strategy
-from januscl.train.strategies.distill import not_begun, wrapped_name
-from januscl.train.strategies.drawing import Naive
+from januscl.core import InvalidInput, LabelledFrame
+from januscl.train.strategies.wrapping import Wrapping
 
 
 @dataclass(frozen=True)
-class Ewc:
+class Ewc(Wrapping):
     """Adds ``strength / 2 sum F (w - w0)^2``, with w0 the champion's weights.
 
     F is the diagonal of the empirical Fisher information on pictures of history. Kirkpatrick et
@@ -32,7 +28,6 @@ class Ewc:
         InvalidInput: ``strength`` is not above 0, or ``pictures`` is below 1.
     """
 
-    strategy: Strategy = field(default_factory=Naive)
     strength: float = 100.0
     pictures: int = 48
     anchor: Any = field(default=None, compare=False, repr=False)
@@ -46,9 +41,9 @@ class Ewc:
             )  # fmt: skip
 
     @property
-    def name(self) -> str:
-        """The inner strategy's name and ``+ewc``; ``ewc`` alone with `Naive`."""
-        return wrapped_name(self.strategy, "ewc")
+    def added(self) -> str:
+        """``ewc``."""
+        return "ewc"
 
     def begin(
         self,
@@ -59,23 +54,14 @@ class Ewc:
         batch_of: Callable[[Sequence[LabelledFrame]], Any],
     ) -> Self:
         """Return the strategy that knows which weights mattered for history."""
-        inner = self.strategy.begin(network, champion, new, history, batch_of)
+        ready = super().begin(network, champion, new, history, batch_of)
         if not history:
-            return replace(self, strategy=inner, anchor=None, begun=True)
+            return replace(ready, anchor=None, begun=True)
         from januscl.train.strategies.anchor import Anchor
 
-        chosen = (
-            [history[k * len(history) // self.pictures] for k in range(self.pictures)]
-            if (len(history) > self.pictures)
-            else history
-        )
-        return replace(self, strategy=inner, anchor=Anchor(champion, chosen, batch_of), begun=True)
-
-    def draw(
-        self, new: int, history: int, shape: tuple[int, int], rng: np.random.Generator
-    ) -> NDArray[np.int64]:
-        """Return what the inner strategy draws."""
-        return self.strategy.draw(new, history, shape, rng)
+        count = min(self.pictures, len(history))
+        chosen = [history[k * len(history) // count] for k in range(count)]
+        return replace(ready, anchor=Anchor(champion, chosen, batch_of), begun=True)
 
     def penalty(self, network: Any, batch: Any) -> Any:
         """Return the pull towards the champion's weights, none without history, and the inner one.
@@ -84,12 +70,8 @@ class Ewc:
             Conflict: It has not begun.
         """
         if not self.begun:
-            raise not_begun(self)
-        inner = self.strategy.penalty(network, batch)
+            raise self.not_begun()
+        inner = super().penalty(network, batch)
         if self.anchor is None:
             return inner
         return inner + 0.5 * self.strength * self.anchor.stretch(network)
-
-    def finish(self, network: Any, champion: Any) -> None:
-        """Do what the inner strategy does."""
-        self.strategy.finish(network, champion)

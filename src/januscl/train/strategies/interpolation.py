@@ -7,12 +7,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from januscl.core import InvalidInput, LabelledFrame, Strategy
-from januscl.train.strategies.distill import wrapped_name
+from januscl.core import InvalidInput, LabelledFrame
+from januscl.train.strategies.wrapping import Wrapping
 
 
 @dataclass(frozen=True)
-class Interpolate:
+class Interpolate(Wrapping):
     """Goes a part of the way back to the champion once training has ended.
 
     On the straight line between the two, what is new is lost slowly and what is old comes back
@@ -30,7 +30,6 @@ class Interpolate:
         InvalidInput: ``part`` is outside its range.
     """
 
-    strategy: Strategy
     part: float = 0.85
     held: bool = False
     pictures: Any = field(default=None, compare=False, repr=False)
@@ -42,9 +41,9 @@ class Interpolate:
             )
 
     @property
-    def name(self) -> str:
-        """The inner strategy's name and ``+interpolate``, with ``:held`` where it holds out."""
-        return wrapped_name(self.strategy, "interpolate:held" if self.held else "interpolate")
+    def added(self) -> str:
+        """``interpolate``, with ``:held`` where pictures are held out."""
+        return "interpolate:held" if self.held else "interpolate"
 
     def begin(
         self,
@@ -56,33 +55,28 @@ class Interpolate:
     ) -> Self:
         """Return the strategy with its pictures held out, which the inner one never meets."""
         if not self.held:
-            inner = self.strategy.begin(network, champion, new, history, batch_of)
-            return replace(self, strategy=inner)
+            return super().begin(network, champion, new, history, batch_of)
         from januscl.train.strategies.heldout import HeldOut
 
         pictures = HeldOut(new, history, batch_of)
-        inner = self.strategy.begin(
+        begun = super().begin(
             network, champion, pictures.kept(new), pictures.kept(history), batch_of
         )
-        return replace(self, strategy=inner, pictures=pictures)
+        return replace(begun, pictures=pictures)
 
     def draw(
         self, new: int, history: int, shape: tuple[int, int], rng: np.random.Generator
     ) -> NDArray[np.int64]:
         """Return what the inner strategy draws, of the pictures that are not held out."""
         if self.pictures is None:
-            return self.strategy.draw(new, history, shape, rng)
+            return super().draw(new, history, shape, rng)
         mine, old = (np.asarray(self.pictures.kept(range(n))) for n in (new, history))
         drawn = self.strategy.draw(len(mine), len(old), shape, rng)
         return np.concatenate((mine, new + old)).astype(np.int64)[drawn]
 
-    def penalty(self, network: Any, batch: Any) -> Any:
-        """Return the inner strategy's penalty."""
-        return self.strategy.penalty(network, batch)
-
     def finish(self, network: Any, champion: Any) -> None:
         """Move every weight of the trained network towards the champion's."""
-        self.strategy.finish(network, champion)
+        super().finish(network, champion)
         part = self.part
         if self.pictures is not None:
             part = self.pictures.best_part(network, champion, self.part)

@@ -1,19 +1,15 @@
 """Low-rank adaptation: large layers move in a few directions only."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
-from januscl.core import InvalidInput, LabelledFrame, Strategy
-from januscl.train.strategies.distill import wrapped_name
-from januscl.train.strategies.drawing import Naive
+from januscl.core import InvalidInput, LabelledFrame
+from januscl.train.strategies.wrapping import Wrapping
 
 
 @dataclass(frozen=True)
-class Lora:
+class Lora(Wrapping):
     """Keeps the champion's large weights and learns what of low rank is added to each.
 
     Hu et al., LoRA: low-rank adaptation of large language models, ICLR 2022, section 4.1; a
@@ -29,7 +25,6 @@ class Lora:
         InvalidInput: ``rank`` is below 1.
     """
 
-    strategy: Strategy = field(default_factory=Naive)
     rank: int = 8
 
     def __post_init__(self) -> None:
@@ -37,9 +32,9 @@ class Lora:
             raise InvalidInput("lora rank", "1 or more", f"{self.rank}", "Try 8.")
 
     @property
-    def name(self) -> str:
-        """The inner strategy's name and ``+lora``; ``lora`` alone with `Naive`."""
-        return wrapped_name(self.strategy, "lora")
+    def added(self) -> str:
+        """``lora``."""
+        return "lora"
 
     def begin(
         self,
@@ -56,23 +51,13 @@ class Lora:
         """
         from januscl.train.strategies.lowrank import add_low_rank
 
-        inner = self.strategy.begin(network, champion, new, history, batch_of)
+        begun = super().begin(network, champion, new, history, batch_of)
         add_low_rank(network, self.rank)
-        return replace(self, strategy=inner)
-
-    def draw(
-        self, new: int, history: int, shape: tuple[int, int], rng: np.random.Generator
-    ) -> NDArray[np.int64]:
-        """Return what the inner strategy draws."""
-        return self.strategy.draw(new, history, shape, rng)
-
-    def penalty(self, network: Any, batch: Any) -> Any:
-        """Return the inner strategy's penalty."""
-        return self.strategy.penalty(network, batch)
+        return begun
 
     def finish(self, network: Any, champion: Any) -> None:
         """Merge what was learned into the weights, which may all be trained again."""
         from januscl.train.strategies.lowrank import merge_low_rank
 
         merge_low_rank(network)
-        self.strategy.finish(network, champion)
+        super().finish(network, champion)
