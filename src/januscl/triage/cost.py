@@ -1,6 +1,7 @@
 """What a novelty costs: lost picks a day, with an interval."""
 
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
@@ -26,7 +27,28 @@ class Attempts:
             )
 
 
-def expected_cost(novel: Attempts, ordinary: Attempts, picks_a_day: float, seed: int) -> Cost:
+@dataclass(frozen=True)
+class Recent:
+    """How often a novelty is met at present: attempts on it and others, older ones counted less."""
+
+    novel: float
+    ordinary: float
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.novel < inf and 0 <= self.ordinary < inf):
+            raise InvalidInput(
+                "recent attempts", "numbers of 0 or more", f"{self.novel} and {self.ordinary}",
+                "Weigh each attempt by its age.",
+            )  # fmt: skip
+
+
+def expected_cost(
+    novel: Attempts,
+    ordinary: Attempts,
+    picks_a_day: float,
+    seed: int,
+    recent: Recent | None = None,
+) -> Cost:
     """Return the picks that a novelty loses a day beyond what ordinary packages lose.
 
     Share of attempts that meet it x (its failure rate - the ordinary one, if higher) x picks a
@@ -34,25 +56,31 @@ def expected_cost(novel: Attempts, ordinary: Attempts, picks_a_day: float, seed:
     others (Brown, Cai and DasGupta, "Interval Estimation for a Binomial Proportion", Statistical
     Science 16(2), 2001, on why this prior).
 
+    How often a novelty comes changes from day to day, so its share is taken from `recent` attempts
+    where they are given. How often it fails is a matter of what it is, so all attempts tell of it.
+
     `Cost.expected` is the posterior's mean, by which novelties are ranked. `Cost.low` to
     `Cost.high` is its equal-tailed 90% interval: of the average loss a day, at the rates of the
-    time in which the attempts were made. It covers the true average in 90% of cases when attempts
-    are independent of each other. It is no forecast of the picks that will be lost tomorrow, which
-    scatter around that average, and it knows of no change in time; see `januscl.triage.ranking` for
-    that. Attempts on one pile resemble each other, so where few piles were met it is too narrow.
+    time in which the attempts were made, or at present where `recent` is given. It covers the true
+    average in 90% of cases when attempts are independent of each other. It is no forecast of the
+    picks that will be lost tomorrow, which scatter around that average; see
+    `januscl.triage.ranking` for where it goes. Attempts on one pile resemble each other, so where
+    few piles were met it is too narrow.
 
     Args:
         novel: Attempts on the novelty.
         ordinary: All others in the same time.
         picks_a_day: Attempts a day in the whole fleet.
         seed: Of the draws from the posteriors.
+        recent: How often the novelty is met at present; as in all attempts when omitted.
     """
     rng = np.random.default_rng(seed)
 
-    def posterior(yes: int, no: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    def posterior(yes: float, no: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         return rng.beta(yes + 0.5, no + 0.5, size=_DRAWS)
 
-    share = posterior(novel.tried, ordinary.tried)
+    met = Recent(novel.tried, ordinary.tried) if recent is None else recent
+    share = posterior(met.novel, met.ordinary)
     extra = posterior(novel.failed, novel.tried - novel.failed) - posterior(
         ordinary.failed, ordinary.tried - ordinary.failed
     )

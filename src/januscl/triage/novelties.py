@@ -228,9 +228,11 @@ class NoveltyDesk:
         return max([file.novelty.last_seen, *(s.at for s in self._pool.values())])
 
     def _cost(self, novelty: str) -> Cost:
+        file = self._file(novelty)
         mine, others = self.attempts(novelty)
+        recent = self._attempts.recent(file.keys, file.since)
         seed = int.from_bytes(sha256(novelty.encode()).digest()[:8], "big")
-        return expected_cost(mine, others, self.picks_a_day, seed)
+        return expected_cost(mine, others, self.picks_a_day, seed, recent)
 
     def _assign(self, frame: Sequence[Sighting]) -> list[str]:
         """Put the instances of a frame where they belong; return the novelties that came back."""

@@ -11,7 +11,7 @@ from januscl.triage.held import KNOWN, WAITING, Held, reach_of
 from januscl.triage.sightings import Key, Sighting
 
 _ORDINARY = 400
-_SLACK, _VOTES = 1.1, 3
+_SLACK, _VOTES = 1.2, 3
 _WIDEST = 1.25
 """Of a novelty's usual reach, the most that one of its members has: a chain of loose members would
 else lead from one kind to the next."""

@@ -1,7 +1,7 @@
 """Whether what a novelty costs rises or falls: the trend beside its rank.
 
-Rank is by `januscl.triage.expected_cost`, which pools all attempts since a novelty began. Two
-novelties of equal cost are not equally urgent when one spreads and the other fades.
+Rank is by `januscl.triage.expected_cost`, which says what a novelty costs at present. Two novelties
+of equal cost are not equally urgent when one spreads and the other fades.
 """
 
 from collections.abc import Sequence
