@@ -48,6 +48,7 @@ def test_a_pretrained_model_is_adapted_to_a_robot_with_a_curve(tmp_path, labels)
     card = json.loads((tmp_path / "wide.json").read_text())
     assert card["steps"] == 2
     assert card["pictures"] == 3 + 4 + 4
+    assert 0 <= card["mask_ap_wild"] <= 1
     assert "--drawn 3 --piles 4 --size 64 --budget 2steps --seed 0" in card["command"]
     model = CompactModel.load(made)
     assert model.input_px == 192

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 INPUT_PX = 192
 """The side that a pretrained model takes pictures at."""
 LEARNING_RATE = 1.5e-3
+_JUDGES, _APART = 24, 2**31
 _PILES = 4
 """Of so many simulated piles one is of the base kinds in the usual cell, the others are wild."""
 
@@ -45,7 +46,9 @@ def pretrain(  # noqa: PLR0913 - a command has as many options as it has
     base: BaseOption = "factory",
     drawn: Annotated[int, typer.Option(min=0, metavar="N", help="Composed pictures.")] = 3000,
     piles: Annotated[int, typer.Option(min=0, metavar="N", help="Simulated piles.")] = 1000,
-    size: Annotated[int, typer.Option(min=64, metavar="PX", help="Side to learn at.")] = 128,
+    size: Annotated[
+        int, typer.Option(min=64, max=1024, metavar="PX", help="Side to learn at.")
+    ] = 128,
     budget: BudgetOption = "3000steps",  # type: ignore[assignment]  # typer parses it
     seed: SeedOption = 0,
     threads: ThreadsOption = 2,
@@ -73,24 +76,53 @@ def pretrain(  # noqa: PLR0913 - a command has as many options as it has
         for given in data or []:
             frames += _real(given, model.taxonomy)
         report = _fit(model, frames, budget, seed, threads, out, bars)
-        _sized(report.model, INPUT_PX).save(out)
+        made = _sized(report.model, INPUT_PX)
+        made.save(out)
+        scores = _scores(made, seed)
         out.with_suffix(".checkpoint").unlink(missing_ok=True)
-    options = [f"--base {base}", f"--drawn {drawn}", f"--piles {piles}", f"--size {size}"]
-    options += [f"--budget {len(report.losses)}steps", f"--seed {seed}"]
+    options = f"--base {Path(base).name} --drawn {drawn} --piles {piles} --size {size} "
+    options += f"--budget {len(report.losses)}steps --seed {seed}"
     card = {
         "name": out.stem,
         "made": datetime.now(UTC).date().isoformat(),
-        "command": " ".join(["janus pretrain", *(d.name for d in data or []), *options]),
+        "command": " ".join(["janus pretrain", *(d.name for d in data or []), options]),
         "pictures": len(frames),
-        "steps": len(report.losses),
-        "last_loss": round(sum(report.losses[-50:]) / len(report.losses[-50:]), 3),
-        "seconds": round(report.spent),
+        **_course(report),
+        **scores,
     }
     write_atomically(out.with_suffix(".json"), (text.dumps(card, indent=2) + "\n").encode())
     if json:
         print_json(card)
     else:
         console.print(f"{len(report.losses)} steps in {report.spent:.0f} s. Wrote {out}.")
+
+
+def _course(report: "FitReport") -> dict[str, float]:
+    last = report.losses[-50:]
+    return {
+        "steps": len(report.losses),
+        "last_loss": round(sum(last) / len(last), 3),
+        "seconds": round(report.spent),
+    }
+
+
+def _scores(model: "CompactModel", seed: int) -> dict[str, float]:
+    """Return mask AP on composed pictures and on wild piles that no seed of a run reaches."""
+    from januscl.evaluate import average_precision
+    from januscl.sim import ODD, make_drawn, make_wild
+
+    known, apart = model.taxonomy, _APART + seed
+    judges: dict[str, Iterable[LabelledFrame]] = {
+        "composed": make_drawn(_JUDGES, apart, known.named(ODD).id, INPUT_PX),
+        "wild": make_wild(_JUDGES, apart, known, INPUT_PX),
+    }
+    scores = {}
+    for name, source in judges.items():
+        frames = list(source)
+        seen = model.predict([frame.image for frame in frames])
+        ap = average_precision([frame.truth for frame in frames], seen).ap
+        scores[f"mask_ap_{name}"] = round(ap, 3)
+    return scores
 
 
 def _sized(model: "CompactModel", size: int) -> "CompactModel":

@@ -84,7 +84,7 @@ def _split(rng: Rng, height: int, width: int) -> Field:
 
 
 def _graded(rng: Rng, height: int, width: int) -> Field:
-    return np.clip(_axes(rng, height, width)[0] * 0.5 + 0.5, 0, 1)
+    return np.asarray(np.clip(_axes(rng, height, width)[0] * 0.5 + 0.5, 0, 1), dtype=np.float32)
 
 
 def _spotted(rng: Rng, height: int, width: int) -> Field:
