@@ -61,6 +61,8 @@ def test_a_stream_without_novelty_is_asked_about_by_doubt_and_the_account_says_s
     assert ("too few were alike" in came) == (novel > 0 and not found)
     page = account.report.read_text()
     assert f"of {novel} novel photographs" in page
+    assert "object found" in page
+    assert "package" not in page, "a set may show anything"
     assert "Routine campaigns" in page
     assert "Novelties, by what they cost" not in page, "what is in doubt is no novelty"
     assert {"delta", "low", "high"} < account.facts["gain_over_history"].keys()

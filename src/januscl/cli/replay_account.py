@@ -226,6 +226,7 @@ def _story(replay: Replay, facts: dict[str, Any], lines: Sequence[str]) -> Story
         comparisons=telling.comparisons(judge, [replay.held_back], replay.start.id, champion, 6),
         verdicts=telling.verdict_cards(workspace, judge, names),
         models=("the base model", "the model at the end"),
+        thing="object",
         retention=facts["retention"],
         ap=telling.ap_table(judge, _models(replay), slices),
         settings={

@@ -58,6 +58,7 @@ def render(story: Story, made: dict[str, str] | None = None) -> str:
     template = environment().get_template("report.html.j2")
     return template.render(
         story=story,
+        glossary={word: told.format(thing=story.thing) for word, told in words.GLOSSARY.items()},
         settings={**story.settings, **(made or {})},
         axis=svg.axis_of(story.verdicts),
         style=style,
@@ -126,7 +127,7 @@ def environment(*folders: Path) -> "Environment":
         photo=_photo, crop=_crop, seen=_seen, hits=hits, heat_of=heat_of, zip=zip,
         count=words.count, share=words.share, pending=words.pending, kinds_in=words.kinds_in,
         held_back=words.HELD_BACK, last_looks=words.last_looks, ended=words.ended,
-        glossary=words.GLOSSARY, compared=words.COMPARED, endings=words.ENDINGS,
+        compared=words.COMPARED, endings=words.ENDINGS,
         draw_timeline=timeline.draw_timeline, kinds_of=timeline.kinds_of,
         numbered=timeline.numbered, kind_names=timeline.KINDS,
         series_colours=timeline.SERIES_COLOURS,

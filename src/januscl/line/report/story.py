@@ -314,6 +314,7 @@ class Story:
         quiet: Novelties that were dismissed, or cost next to nothing, in words.
         groups: What got better or worse between the two models.
         models: What the two models of `comparisons` and `groups` are called.
+        thing: What is picked: a package, or whatever a set shows.
     """
 
     title: str
@@ -334,3 +335,4 @@ class Story:
     settings: Mapping[str, str] = field(default_factory=dict)
     groups: tuple[Group, ...] = ()
     lead: str = ""
+    thing: str = "package"

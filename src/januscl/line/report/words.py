@@ -12,8 +12,8 @@ HELD_BACK = (Stage.STOPPED, Stage.ROLLED_BACK)
 """Where a release stands that ended without its model in the fleet."""
 
 GLOSSARY = {
-    "AP": "Average precision of the masks, 0 to 100 points: 100 outlines every package to the "
-    "pixel and invents none. It does not ask for the kind of package.",
+    "AP": "Average precision of the masks, 0 to 100 points: 100 outlines every {thing} to the "
+    "pixel and invents none. It does not ask for the kind of {thing}.",
     "Slice": "A set of labelled pictures that is frozen for ever. Every novelty that was learned "
     "leaves one behind, so that no later model may forget it.",
     "Champion": "The model that the fleet runs.",
@@ -26,7 +26,7 @@ GLOSSARY = {
     "the champion.",
     "Control": "The champion's picks that the challenger's are compared with at a stage.",
     "Fault": "Something wrong with a camera. Technicians mend it; nothing is learned from it.",
-    "Novelty": "A recurring kind of package or look that the model does not know. It must be "
+    "Novelty": "A recurring kind of {thing} or look that the model does not know. It must be "
     "learned.",
     "Lost picks": "Picks that fail because of a novelty, beyond those that fail anyway: expected "
     "for a day of the whole fleet, with a 90% interval.",
@@ -34,7 +34,7 @@ GLOSSARY = {
     "Tempered": "A challenger that gave back a part of what it learned, by blending it with the "
     "champion, to keep more of what is old.",
 }
-"""The words of the page, each in a sentence or two."""
+"""The words of the page, each in a sentence or two; ``{thing}`` is what is picked there."""
 
 COMPARED = {
     Stage.STATION: "the same scripted test piles, one model after the other; so short a script "
