@@ -8,9 +8,10 @@ import torch
 from cli_scenes import KINDS, draw
 from typer.testing import CliRunner
 
-from januscl.annotate import write_coco
+from januscl.annotate import Reject, write_coco
 from januscl.cli.main import app
 from januscl.cli.photographs import read_photographs
+from januscl.cli.rejected import tell_rejects
 from januscl.core import InvalidInput, Taxonomy
 from januscl.train import CompactModel
 
@@ -126,3 +127,10 @@ def test_photographs_of_two_cameras_that_number_alike_are_all_used(tmp_path, cap
     assert sum(map(len, parts)) == 40
     assert photographs.copies == ()
     assert capsys.readouterr().err == ""
+
+
+def test_where_there_is_no_terminal_a_path_is_not_broken(capsys):
+    path = f"{'a folder/' * 20}p.png"
+    tell_rejects([Reject(path, "nothing in it is labelled")])
+    told = capsys.readouterr().err.splitlines()
+    assert told == ["1 left out:", f"  {path}: nothing in it is labelled"]

@@ -43,7 +43,7 @@ class Output(Console):
 
 
 console = Output()
-errors = Console(stderr=True)
+errors = Output(stderr=True)
 
 _SHORT_ID, _WHOLE_ID = 13, 14
 _LEAST_BROKEN = 12
