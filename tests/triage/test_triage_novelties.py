@@ -105,7 +105,7 @@ def test_what_was_only_collected_with_a_novelty_counts_and_draws_in_nothing(stra
     world.show(20, kind=0)
     (novelty,) = world.desk.rank()
     # Each of these is near the last one: a novelty that followed them would drift away.
-    for step, part in enumerate(np.linspace(0.98, 0.66, 25)):
+    for step, part in enumerate(np.linspace(0.98, 0.5, 25)):
         at = START + timedelta(days=1, minutes=step)
         places = towards(0, part) + world.rng.normal(0, 0.1, (4, 48))
         name = f"c-{step}"
@@ -113,7 +113,7 @@ def test_what_was_only_collected_with_a_novelty_counts_and_draws_in_nothing(stra
         world.show(1, kind=0)
     world.show(16, kind=1)
     assert world.desk.novelty(novelty.id).instances > novelty.instances + 50
-    assert (world.desk.nearest(towards(0, 0.66)[None]) == [novelty.id]) is drawn_in
+    assert (world.desk.nearest(towards(0, 0.5)[None]) == [novelty.id]) is drawn_in
 
 
 def test_the_same_events_make_the_same_novelties():

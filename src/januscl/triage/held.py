@@ -42,6 +42,7 @@ class Held:
         self._rows: dict[Key, int] = {}
         self._members: dict[int, deque[Key]] = {}
         self._free: list[int] = []
+        self._mute: set[Key] = set()
         self.measure(np.arange(count))
 
     def rows(self, keys: Sequence[Key]) -> Rows:
@@ -75,19 +76,26 @@ class Held:
         """Return the number of a frame."""
         return self._frames.setdefault(observation, len(self._frames))
 
-    def put(self, key: Key, place: Vectors, reach: float, novelty: str | None) -> None:
-        """Hold one more instance: of a novelty, or waiting."""
+    def put(
+        self, key: Key, place: Vectors, reach: float, novelty: str | None, mute: bool = False
+    ) -> None:
+        """Hold one more instance: of a novelty, or waiting; a mute one only while it waits."""
         if not self._free:
             self._grow()
         row = self._rows[key] = self._free.pop()
         self._places[row], self._squares[row] = place, (place**2).sum()
         self.reach[row] = reach
         self._frame[row], self.owner[row] = self.frame(key[0]), WAITING
+        if mute:
+            self._mute.add(key)
         if novelty is not None:
             self.give(key, novelty)
 
     def give(self, key: Key, novelty: str) -> None:
-        """Make an instance a member of a novelty, which keeps the latest 300."""
+        """Make an instance a member of a novelty, which keeps the latest 300; not a mute one."""
+        if key in self._mute:
+            self.drop(key)
+            return
         if novelty not in self._numbers:
             self._numbers[novelty] = len(self.names)
             self.names.append(novelty)
@@ -101,6 +109,7 @@ class Held:
     def drop(self, key: Key) -> None:
         """Hold an instance no longer."""
         row = self._rows.pop(key)
+        self._mute.discard(key)
         self._places[row], self._squares[row] = 0, _FAR_AWAY
         self.reach[row] = 0
         self._frame[row], self.owner[row] = -1, FREE

@@ -55,7 +55,7 @@ class Places:
         if held:
             places = self._space.place(np.stack([s.embedding for _, s in held]))
             for (novelty, sighting), place in zip(held, places, strict=True):
-                self._held.put(sighting.key, place, 0.0, novelty)
+                self._held.put(sighting.key, place, 0.0, novelty, not sighting.strange)
             self._held.measure(np.flatnonzero(self._held.owner >= WAITING))
         self._set_widest()
 
@@ -69,7 +69,7 @@ class Places:
     def take(self, frame: Sequence[Sighting]) -> list[str | None]:
         """Hold the instances of one frame; return the novelty that each belongs to, or None.
 
-        What was only collected is held where it belongs to none, and votes for none.
+        What was only collected is held while it belongs to none, and never votes.
         """
         places = self._space.place(np.stack([s.embedding for s in frame]))
         number = np.asarray([self._held.frame(frame[0].observation)])
@@ -78,7 +78,7 @@ class Places:
         reach = reach_of(near)
         for sighting, place, far, novelty in zip(frame, places, reach, found, strict=True):
             if sighting.strange or novelty is None:
-                self._held.put(sighting.key, place, float(far), novelty)
+                self._held.put(sighting.key, place, float(far), novelty, not sighting.strange)
         return found
 
     def votes(self, waiting: Sequence[Key]) -> dict[Key, str]:
