@@ -1,7 +1,7 @@
 """Environments that the universal model has never seen: labelled pictures to learn and to judge by.
 
 * ``desk``: objects cut out of photographs of a desk and heaped on it, pixels real, piles composed.
-  What is chosen in `januscl` is chosen on this set alone.
+  Whatever is to be tuned in `januscl` is to be tuned on this set alone.
 * ``ore``: photographs of heaps of lump ore, in quarters.
 * ``late``: simulated piles of kinds that pretraining leaves out, on a bright belt.
 
