@@ -72,7 +72,7 @@ def score(
 
 
 def table(rows: list[dict[str, object]]) -> None:
-    """Print mean mask AP, and AP50, of each start and task on each set."""
+    """Print mean mask AP, and AP50, of each start and task on each set, over the seeds done."""
     names = sorted({str(row["set"]) for row in rows})
     print(f"{'':24}" + "".join(f"{name:>16}" for name in names))
     for run in dict.fromkeys(f"{row['start']} {row['task']}" for row in rows):
@@ -112,7 +112,7 @@ def main() -> None:
                 _run_set(given, name, rows, file, deadline)
         except OutOfTimeError:
             complete = False
-    table(rows)
+    table([r for r in rows if (r["size"], r["steps"]) == (given.size, given.steps)])
     if not complete:
         print("\nThe time of this call is up; run it again to go on.")
         sys.exit(3)
