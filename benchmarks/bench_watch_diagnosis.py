@@ -134,7 +134,7 @@ def kept(folder: Path, name: str, seed: int, model: CompactModel, count: int) ->
 
 
 def _said(record: Record) -> Record:
-    """Return a record with what the trees say of it, as they are now."""
+    """Return a record with what is said of it now."""
     diagnosis, sure, changed = record["rules"], 0.0, record["rules"]
     if record["readings"] is not None:
         diagnosis, _, sure = judged(record["readings"])

@@ -1,4 +1,4 @@
-"""Make what ``januscl.triage.diagnosis`` learned: its network, then its trees.
+"""Make what ``januscl.triage.diagnosis`` learned: its network, then its judge.
 
 Run, again and again with the same folder, until it says that all is done::
 
@@ -6,7 +6,7 @@ Run, again and again with the same folder, until it says that all is done::
     python benchmarks/bench_watch_diagnosis.py 101 102 103 104 --work 150 --staged 25 --folder F
     python benchmarks/learn_diagnosis.py judge --folder F
 
-The network learns from piles of known kinds alone, the trees from failed picks of other seeds than
+The network learns from piles of known kinds alone, the judge from failed picks of other seeds than
 those that the benchmark judges by.
 """
 
@@ -50,11 +50,11 @@ def main() -> None:
 
 
 def _judge(folder: Path) -> None:
-    """Grow the trees, and print how well they do on what they were not grown on."""
+    """Fit the judge, and print how well it does on what it was not fitted on."""
     sets = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*-*.json"))}
     records = [record for found in sets.values() for record in found]
-    judge.write(*judge.grown(records), HOME / "judge.npz")
-    print(f"grown on {len(records)} failed picks of {len(sets)} sets")
+    judge.write(judge.fitted(records), HOME / "judge.npz")
+    print(f"fitted on {len(records)} failed picks of {len(sets)} sets")
     seeds = [name.split("-")[1] for name, found in sets.items() for _ in found]
     names = [name.split("-")[0] for name, found in sets.items() for _ in found]
     by_seed = judge.held_out(records, seeds)

@@ -74,8 +74,11 @@ def test_masks_over_two_packages_are_merged(piles, empty):
         other = beside(masks, row)
         merged = [masks[row] | masks[other]]
         merged += [mask for k, mask in enumerate(masks) if k not in (row, other)]
-        found.append(told(failed(frame, merged, 0, Outcome.WRONG_PICK), empty))
-    assert found.count(Diagnosis.MERGED) >= 5
+        found.append(diagnose(failed(frame, merged, 0, Outcome.WRONG_PICK), [], None, empty))
+    right = [f for f in found if f.diagnosis is Diagnosis.MERGED]
+    assert len(right) >= 5
+    assert all("of its mask lies on another package" in f.evidence for f in right)
+    assert all("another came up than the one meant" in f.evidence for f in right)
 
 
 def test_true_masks_are_seldom_blamed(piles, empty):

@@ -46,8 +46,8 @@ def diagnose(
                             at the tool, the weight, the choice of the pick
     ======================  ============================================================
 
-    With depth and the empty bin, a network draws the package again from colour and depth, and trees
-    weigh how the mask fits it, how a cup sits, what went, and how strange it is; both learned from
+    With depth and the empty bin, a network draws the package again from colour and depth. How the
+    mask fits it, how a cup sits, what went and how strange it is are weighed as was learned from
     the simulator's truth. Without either, rules weigh where surfaces end. Where the robot found
     nothing to try, what no instance covers decides.
 

@@ -1,4 +1,4 @@
-"""What the readings of a failed pick mean, as trees learned it from the simulator's truth."""
+"""What the readings of a failed pick mean, as it was learned from the simulator's truth."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from januscl.triage.findings import Diagnosis, percent
 from januscl.triage.pick_readings import Readings
 
-_TREES = Path(__file__).with_name("judge.npz")
+FARTHEST = 5.0
+"""Spreads from the mean beyond which a reading counts no further."""
+_WEIGHTS = Path(__file__).with_name("judge.npz")
 _SEALS = 0.74  # share of its rim from which a cup holds
 _FITS = 0.7  # share
-_SECOND = 0.2  # share of a mask
 
 
 def judged(readings: Readings) -> tuple[Diagnosis, str, float]:
@@ -26,34 +27,29 @@ def judged(readings: Readings) -> tuple[Diagnosis, str, float]:
 def shares_of(readings: Readings) -> dict[Diagnosis, float]:
     """Return the share of failures with such readings that each diagnosis is right of.
 
-    The mean over randomised trees (Geurts and others, "Extremely randomized trees", 2006), which
-    ``benchmarks/learn_diagnosis.py`` grew.
+    Multinomial logistic regression, which ``benchmarks/learn_diagnosis.py`` fitted.
     """
-    trees = _trees()
-    values = np.asarray([readings[name] for name in trees["names"].tolist()], np.float32)
-    nodes = trees["roots"]
-    while (inner := trees["reading"][nodes] >= 0).any():
-        lower = values[trees["reading"][nodes]] <= trees["threshold"][nodes]
-        below = np.where(lower, trees["lower"][nodes], trees["higher"][nodes])
-        nodes = np.where(inner, below, nodes)
-    shares = trees["shares"][nodes].astype(np.float64).mean(axis=0)
-    named = zip(trees["diagnoses"].tolist(), shares.tolist(), strict=True)
+    learned = _learned()
+    values = np.asarray([readings[name] for name in learned["names"].tolist()])
+    unusual = np.clip((values - learned["mean"]) / learned["spread"], -FARTHEST, FARTHEST)
+    logits = learned["weights"] @ unusual + learned["bias"]
+    shares = np.exp(logits - logits.max())
+    shares /= shares.sum()
+    named = zip(learned["diagnoses"].tolist(), shares.tolist(), strict=True)
     return {Diagnosis(name): share for name, share in named}
 
 
 @lru_cache(maxsize=1)
-def _trees() -> dict[str, NDArray[Any]]:
-    with np.load(_TREES, allow_pickle=False) as file:
+def _learned() -> dict[str, NDArray[Any]]:
+    with np.load(_WEIGHTS, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 
 
 def _evidence(diagnosis: Diagnosis, r: Readings) -> str:
     match diagnosis:
-        case Diagnosis.MERGED if r["ended_wrong_pick"] and r["on_others"] < _SECOND:
-            went = f"; {percent(r['mask_went'])} of its mask went" if r["mask_went"] >= 0 else ""
-            return f"Another package came up than the one meant{went}."
         case Diagnosis.MERGED:
-            return f"{percent(r['on_others'])} of its mask lies on another package, by depth."
+            came = ", and another came up than the one meant" if r["ended_wrong_pick"] else ""
+            return f"{percent(r['on_others'])} of its mask lies on another package{came}."
         case Diagnosis.SPLIT:
             part, rest = percent(r["holds"]), percent(r["elsewhere"])
             return f"It holds {part} of its package; other instances hold {rest} of it."
