@@ -8,7 +8,10 @@ from januscl.core import BoolMask
 from januscl.watch.background import Background
 from januscl.watch.view import View
 
-_DETAIL = 1.0  # mean square gradient of the background below which dirt would not show
+_DETAIL = 1.0  # mean square gradient of the background below which no detail can be missed
+_VEIL = 2.0  # times the light it takes: the share of a lens that dark dirt covers
+_SHADE = 0.3  # share of the places; where more are dim, it is the light and no dirt
+_DIM = 0.1
 
 
 def patches_of(
@@ -17,7 +20,8 @@ def patches_of(
     """Return the share of the edges' strength that is missing at each place, and their distance.
 
     What dirt covers is out of focus however near it lies. Packages add edges of their own, and a
-    shadow that dims what is there is divided out.
+    shadow that dims what is there is divided out. Where the background is plain, the light that is
+    missing tells how much of the lens is covered, unless much of the picture is dim.
 
     Args:
         view: The frame.
@@ -34,16 +38,27 @@ def patches_of(
     ought = seen * background.energy
     planes = cv2.merge((seen, seen * soft * soft, ought, ought * view.small))
     weight, now, energy, light = cv2.split(_around(planes, apart))
-    usual = _around(ought * background.gray, apart)
+    planes = cv2.merge((ought * background.gray, seen * view.small, seen * background.gray))
+    usual, level, level_usual = cv2.split(_around(planes, apart))
     # The light is taken at the edges themselves, as a shadow may lie on them alone.
     dimmed = (light + 8 * energy + 1e-3) / (usual + 8 * energy + 1e-3)
     clear = np.sqrt((now + 1e-3) / (energy + 1e-3)) / dimmed
-    told = (weight >= 0.6) & (energy >= _DETAIL * weight)
-    values = clear[told]
-    if values.size:
-        middle = values.size // 2
-        clear /= max(float(np.partition(values, middle)[middle]), 1e-3)
-    return np.where(told, 1 - clear, np.inf).astype(np.float32), 2 * view.step * apart
+    shown = weight >= 0.6
+    detailed = shown & (energy >= _DETAIL * weight)
+    clear /= _middle_of(clear[detailed])
+    dim = (level + 8 * weight + 1e-3) / (level_usual + 8 * weight + 1e-3)
+    dim = 1 - dim / _middle_of(dim[shown])
+    # Where there is no detail to miss, dirt shows by the light that it takes.
+    if np.count_nonzero(dim[shown] >= _DIM) > _SHADE * np.count_nonzero(shown):
+        dim.fill(0)
+    loss = np.where(detailed, 1 - clear, np.minimum(_VEIL * dim, 1))
+    return np.where(shown, loss, np.inf).astype(np.float32), 2 * view.step * apart
+
+
+def _middle_of(values: NDArray[np.float32]) -> float:
+    """Return the median, faster than `np.median`; 1 of nothing."""
+    middle = values.size // 2
+    return max(float(np.partition(values, middle)[middle]), 1e-3) if values.size else 1.0
 
 
 def _around(planes: NDArray[np.float32], apart: int) -> NDArray[np.float32]:

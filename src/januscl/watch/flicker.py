@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from januscl.core import BoolMask
-from januscl.watch.background import LOG, Background
+from januscl.watch.background import LOG
 
 SWINGS = 8
 """Frames over which brightness has to swing; a lamp that fails changes it but once."""
@@ -18,12 +18,18 @@ _FEWEST, _MOST = 3, 24  # bands in a picture; fewer look like a shadow
 _REGULAR = 0.7  # share of the energy
 _SLIGHT, _LEFT = 0.03, 0.6
 _TURN = 0.05  # log ratio
+_SETTLED = 5  # frames without a turn of the light after which it is called steady again
 _MOVED = 0.4  # px of `View.small`
 _LARGEST = 0.6  # log ratio; a package that the model missed differs by more
 
 
+def log_light(small: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the logarithm ``(h, w) float32`` of the light in `View.small`."""
+    return np.asarray(cv2.LUT(small, LOG))
+
+
 def bands_of(
-    small: NDArray[np.uint8], valid: BoolMask, background: Background,
+    light: NDArray[np.float32], valid: BoolMask, ought: NDArray[np.float32],
     moved: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> tuple[float, int]:  # fmt: skip
     """Return how deep bands of light and dark across the picture are, and how many there are.
@@ -33,19 +39,19 @@ def bands_of(
     so that what stands in some strips alone is left out.
 
     Args:
-        small: ``(h, w)``, of `View`.
+        light: ``(h, w)``, `log_light` of `View.small`.
         valid: ``(h, w)``, where the background shows.
-        background: What the camera should see.
-        moved: Where that seems to have gone: ``(x, y)`` px of ``small``, and degrees
+        ought: ``(h, w)``, the same of what the camera should see.
+        moved: Where that seems to have gone: ``(x, y)`` px of ``light``, and degrees
             counter-clockwise. Bands that are not there any more beside the background so moved
             were its edges.
 
     Returns:
         The amplitude as a share of the light, 0..1, and the number of bands from top to bottom.
     """
-    if small.shape[0] < 2 * _MOST:
+    if light.shape[0] < 2 * _MOST:
         return 0.0, 0
-    waves = _waves(small, valid, background.log_gray)
+    waves = _waves(light, valid, ought)
     if waves is None:
         return 0.0, 0
     best, energy = int(waves.argmax()), waves**2
@@ -53,25 +59,25 @@ def bands_of(
     regular = energy[max(0, best - 1) : best + 2].sum() >= _REGULAR * energy.sum()
     depth = float(waves[best]) if regular else 0.0
     if depth > _SLIGHT and np.hypot(moved[0], moved[1]) > _MOVED:
-        height, width = small.shape
+        height, width = light.shape
         turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), moved[2], 1.0)
         turn[:, 2] += moved[:2]
-        there = cv2.warpAffine(background.log_gray, turn, (width, height), borderValue=-1.0)
-        left = _waves(small, valid & (there >= 0), there)
+        there = cv2.warpAffine(ought, turn, (width, height), borderValue=-1.0)
+        left = _waves(light, valid & (there >= 0), there)
         depth = 0.0 if left is None or left[best] < _LEFT * depth else depth
     return depth, best + _FEWEST
 
 
 def _waves(
-    small: NDArray[np.uint8], valid: BoolMask, log_ought: NDArray[np.float32]
+    light: NDArray[np.float32], valid: BoolMask, ought: NDArray[np.float32]
 ) -> NDArray[np.float64] | None:
     """Return the depth of `_FEWEST` to `_MOST` bands that the strips share; None if unseen."""
-    rows = small.shape[0]
+    rows = light.shape[0]
     seen = valid.astype(np.float32)
-    light = (LOG[small] - log_ought) * seen
-    strips = cv2.resize(cv2.merge((light, seen)), (_STRIPS, rows), interpolation=cv2.INTER_AREA)
-    light, seen = strips[:, :, 0], strips[:, :, 1]
-    ratio = light / np.maximum(seen, 1e-3)
+    both = cv2.merge(((light - ought) * seen, seen))
+    strips = cv2.resize(both, (_STRIPS, rows), interpolation=cv2.INTER_AREA)
+    seen = strips[:, :, 1]
+    ratio = strips[:, :, 0] / np.maximum(seen, 1e-3)
     ratio -= (ratio * seen).sum(axis=0) / np.maximum(seen.sum(axis=0), 1e-3)
     window = _window(rows) * (seen > 0.1)
     weight = window.sum(axis=0)
@@ -112,9 +118,23 @@ def swing_of(gains: Sequence[float]) -> float:
     return float(np.sort(np.abs(np.diff(steps)))[-3:][0] / 3)
 
 
-def is_unsettled(gains: Sequence[float]) -> bool:
-    """Say whether the light has just turned, so that neither dark nor bright is the word yet."""
-    return len(gains) > 2 and bool(_turns(np.diff(np.asarray(gains[-3:])))[-1] >= _TURN)
+def is_unsettled(gains: Sequence[float], least: float) -> bool:
+    """Say whether the light has just turned, so that neither dark nor bright is the word yet.
+
+    Args:
+        gains: Log brightness of the last frames, the newest last.
+        least: Of `turn_of`, for this camera.
+    """
+    turned = _turns(np.diff(np.asarray(gains[-_SETTLED:])))
+    return bool(turned.size) and bool(turned.max() >= least)
+
+
+def turn_of(gains: Sequence[float]) -> float:
+    """Return how far light has to turn to be unsettled, from ``gains`` of three healthy frames.
+
+    What a moved camera looks at may be bright and dark in turn.
+    """
+    return max(_TURN, 1.5 * float(np.quantile(_turns(np.diff(np.asarray(gains))), 0.95)))
 
 
 def _turns(steps: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Self
 
@@ -14,23 +15,28 @@ from januscl.watch.background import learn_background
 from januscl.watch.calibration import conformal_p
 from januscl.watch.causes import CAUSES, LEAST_SCORE, main_cause
 from januscl.watch.dirt import lasting_loss, readings_since, remember_patches
-from januscl.watch.flicker import SWINGS, is_unsettled, swing_of
+from januscl.watch.flicker import SWINGS, is_unsettled, swing_of, turn_of
+from januscl.watch.folds import lights_before, read_folds, usual_loss
+from januscl.watch.lately import DELAY, Lately, follow_closely, runs_of
 from januscl.watch.onset import Onsets
 from januscl.watch.place import Place
 from januscl.watch.readings import Readings, read_frame, some_rows
 from januscl.watch.severity import (
     LEAST_LOSS,
     Reading,
+    Usual,
     is_steady,
     reading_of,
     usual_of,
 )
-from januscl.watch.view import View, hidden_small, view_of
+from januscl.watch.view import hidden_small, view_of
 
 LEAST_REFERENCE = 20
 """Healthy observations of a camera without which nothing can be called out of the ordinary."""
 
-_FOLDS = 5
+_COMPARED = ("lamp_failed", "over_exposed", "noisy_sensor", "defocus", "colour_cast")
+"""Of a camera that moves, what is told against the frames just before."""
+
 _LEAST_CONTRAST = 2.0  # levels
 
 
@@ -44,9 +50,11 @@ class CameraHealth:
     dirty lens is seen that many frames late, less a fifth, later where packages mostly lie, and
     never where the background has no detail. `began` tells when it was there first.
 
-    Pictures over 320 px a side are averaged over a whole number of px first. A camera that moves
-    while it is healthy (hand-held, on an arm) can be judged for everything but a knock, a turn
-    and dirt.
+    Pictures over 240 px a side are averaged first. A camera that moves while it is healthy
+    (hand-held, on an arm) can be judged for everything but a knock, a turn and dirt. Where its
+    reference shows frames that follow each other closely, its light, colour, noise and sharpness
+    are told against its last healthy frames; against all of the reference where those are missing
+    or over 200 frames old, or where a frame is beyond the worst of the reference.
 
     Args:
         lasting: Readings of a place over which dirt has to stay; more than the frames that one
@@ -54,7 +62,8 @@ class CameraHealth:
             missed, a third of it does.
 
     Attributes:
-        ordinary: ``(n,)``, `strangeness` of the reference's n observations.
+        ordinary: ``(m,)``, `strangeness` of the reference's observations, or of as many of them
+            as were told against others just before.
 
     Raises:
         InvalidInput: `lasting` is below 1.
@@ -67,6 +76,7 @@ class CameraHealth:
     _gains: deque[float]
     _remembered: str
     _lit: str
+    _lately: Lately | None
 
     def __init__(self, lasting: int = 16) -> None:
         if lasting < 1:
@@ -90,27 +100,60 @@ class CameraHealth:
         _check_reference(reference)
         views = [view_of(o.frame.image) for o in reference]
         covered = [_hidden(o) for o in reference]
-        readings = _read_folds(views, covered, steady=True)
+        readings = read_folds(views, covered, steady=True)
         steady = is_steady(readings)
+        runs, pause = runs_of([o.frame.at for o in reference])
+        closely = not steady and follow_closely([r.gain for r in readings], runs)
         if not steady:
-            readings = _read_folds(views, covered, steady=False)
+            lights = lights_before(views, runs) if closely else None
+            readings = read_folds(views, covered, steady=False, lights=lights)
         self._size = views[0].image.shape[0], views[0].image.shape[1]
         self._usual = usual_of(readings, steady, views[0].step, self._size)
         self._forget()
-        self._tolerance = _usual_loss(readings, self.lasting)
-        healthy = []
-        for observation, r in zip(reference, readings, strict=True):
-            self._newest(observation, r)
-            self._remember(observation, r)
-            healthy.append({cause: self._read(cause, r).score for cause in CAUSES})
-        self._healthy = {c: np.asarray([h[c] for h in healthy]) for c in CAUSES}
-        self._scales = {c: _scale(c, scores) for c, scores in self._healthy.items()}
-        self.ordinary = np.asarray([self._strangeness(h) for h in healthy])
+        self._turn = turn_of([r.gain for r in readings])
+        self._tolerance = usual_loss(readings, self.lasting)
+        self._lately = Lately(pause) if closely else None
+        self._spread = {c: self._spread_of(c, readings) for c in _COMPARED}
+        self._healthy, self._healthy_lately = self._read_in_order(reference, readings, runs)
+        told = self._healthy | self._healthy_lately
+        self._scales = {c: _scale(c, scores) for c, scores in told.items()}
+        fewest = min(scores.size for scores in told.values())
+        rows = zip(*(told[c][-fewest:] for c in CAUSES), strict=True)
+        scored = [dict(zip(CAUSES, row, strict=True)) for row in rows]
+        self.ordinary = np.asarray([self._strangeness(row) for row in scored])
         self._background = learn_background(views, covered, steady)
         self._place = Place(self._background) if steady else None
         self._last = (reference[-1].id, some_rows(views[-1]).copy())
         self._before_last = some_rows(views[-2]).copy()
         return self
+
+    def _read_in_order(
+        self, reference: Sequence[Observation], readings: Sequence[Readings], runs: Sequence[int]
+    ) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
+        """Return the scores of each cause in healthy frames, and those against frames before."""
+        whole: dict[str, list[float]] = {cause: [] for cause in CAUSES}
+        lately: dict[str, list[float]] = {cause: [] for cause in _COMPARED}
+        for k, (observation, r) in enumerate(zip(reference, readings, strict=True)):
+            self._newest(observation, r)
+            self._remember(observation, r)
+            for cause, scores in whole.items():
+                scores.append(self._read_whole(cause, r).score)
+            if self._lately is None:
+                continue
+            self._lately.come(observation.id, observation.frame.at)
+            if k - DELAY >= runs[k]:
+                self._lately.keep(readings[k - DELAY])
+            usual = self._lately.usual(self._usual)
+            if usual is not None:
+                for cause, scores in lately.items():
+                    scores.append(self._read_lately(cause, r, usual).score)
+        told = {c: np.asarray(lately[c]) for c in _COMPARED if len(lately[c]) >= LEAST_REFERENCE}
+        return {c: np.asarray(scores) for c, scores in whole.items()}, told
+
+    def _spread_of(self, cause: str, readings: Sequence[Readings]) -> float:
+        """Return by how much the worst healthy frame exceeds the middle one."""
+        scores = [reading_of(cause, r, self._usual, 0.0, self._loss).score for r in readings]
+        return max(scores) - float(np.median(scores))
 
     def score(self, observation: Observation) -> list[Signal]:
         """Return one signal for each of `CAUSES`, in their order.
@@ -168,13 +211,21 @@ class CameraHealth:
             self._before_last = last[1]
             self._last = (observation.id, some_rows(view).copy())
         before = self._before_last
-        r = read_frame(view, _hidden(observation), self._background, self._place, before)
+        light: NDArray[np.float32] | None = self._background.log_gray
+        if self._lately is not None:
+            self._lately.come(observation.id, observation.frame.at)
+            light = self._lately.light
+        r = read_frame(view, _hidden(observation), self._background, self._place, before, light)
+        if self._lately is not None:
+            self._lately.saw(r.light)
         self._newest(observation, r)
-        signals = [self._signal(cause, self._read(cause, r)) for cause in CAUSES[:-1]]
+        signals = [self._told(cause, r) for cause in CAUSES[:-1]]
         if main_cause(signals) is None:
             # What another fault makes of a frame must not be taken for dirt once it is mended.
             self._remember(observation, r)
-        return [*signals, self._signal(CAUSES[-1], self._read(CAUSES[-1], r))]
+            if self._lately is not None:
+                self._lately.keep(r)
+        return [*signals, self._told(CAUSES[-1], r)]
 
     def _wrong_size(self, image: Image) -> Signal:
         found, ought = (image.shape[0], image.shape[1]), self._size
@@ -188,13 +239,31 @@ class CameraHealth:
         )
         return self._signal("wrong_resolution", Reading(px, px, told))
 
-    def _read(self, cause: str, readings: Readings) -> Reading:
+    def _read(self, cause: str, readings: Readings, usual: Usual) -> Reading:
         if self._unsettled and cause in ("lamp_failed", "over_exposed"):
             return Reading(0.0, 0.0, "the light goes up and down")
-        return reading_of(cause, readings, self._usual, self._swing, self._loss)
+        return reading_of(cause, readings, usual, self._swing, self._loss)
 
-    def _signal(self, cause: str, read: Reading) -> Signal:
-        p_value = conformal_p(self._healthy[cause], read.score)
+    def _read_whole(self, cause: str, readings: Readings) -> Reading:
+        return self._read(cause, readings, self._usual)
+
+    def _read_lately(self, cause: str, readings: Readings, usual: Usual) -> Reading:
+        """Return what is told against the frames before, or against the worst of the reference."""
+        lately, whole = self._read(cause, readings, usual), self._read_whole(cause, readings)
+        whole = replace(whole, score=max(0.0, whole.score - self._spread[cause]))
+        return lately if lately.score >= whole.score else whole
+
+    def _told(self, cause: str, readings: Readings) -> Signal:
+        usual = self._lately.usual(self._usual) if self._lately else None
+        if usual is None or cause not in self._healthy_lately:
+            return self._signal(cause, self._read_whole(cause, readings))
+        read = self._read_lately(cause, readings, usual)
+        return self._signal(cause, read, self._healthy_lately[cause])
+
+    def _signal(
+        self, cause: str, read: Reading, healthy: NDArray[np.float64] | None = None
+    ) -> Signal:
+        p_value = conformal_p(self._healthy[cause] if healthy is None else healthy, read.score)
         watcher = f"{self.name}.{cause}"
         return Signal(watcher, read.score, p_value, None, read.severity, read.evidence)
 
@@ -202,18 +271,20 @@ class CameraHealth:
         if observation.id != self._lit:
             self._gains.append(readings.gain)
             gains = list(self._gains)
-            self._swing, self._unsettled = swing_of(gains), is_unsettled(gains)
+            self._swing, self._unsettled = swing_of(gains), is_unsettled(gains, self._turn)
             self._lit = observation.id
 
     def _remember(self, observation: Observation, readings: Readings) -> None:
         if self._patches is None:
             self._loss = np.zeros(readings.patches.shape, np.float32)
-        if observation.id == self._remembered or not self._usual.steady:
+        if observation.id == self._remembered:
+            return
+        self._remembered = observation.id
+        if not self._usual.steady:
             return
         patches = readings.patches - self._tolerance
         self._patches = remember_patches(self._patches, patches, self.lasting)
         self._loss = lasting_loss(self._patches)
-        self._remembered = observation.id
 
     @property
     def _dirty_for(self) -> int:
@@ -225,6 +296,7 @@ class CameraHealth:
 
     def _forget(self) -> None:
         self._last = self._before_last = self._patches = None
+        self._lately = None
         self._loss = np.zeros((1, 1), np.float32)
         self._gains = deque(maxlen=SWINGS)
         self._swing, self._unsettled = 0.0, False
@@ -256,31 +328,6 @@ def _check_reference(reference: Sequence[Observation]) -> None:
             "camera reference", "pictures that show something", f"{blank} blank ones",
             "Leave them out, and look at the camera.",
         )  # fmt: skip
-
-
-def _read_folds(views: Sequence[View], covered: Sequence[BoolMask], steady: bool) -> list[Readings]:
-    backgrounds = []
-    for fold in range(_FOLDS):
-        others = [i for i in range(len(views)) if i % _FOLDS != fold]
-        background = learn_background(
-            [views[i] for i in others], [covered[i] for i in others], steady
-        )
-        backgrounds.append((background, Place(background) if steady else None))
-    return [
-        read_frame(
-            view, covered[i], *backgrounds[i % _FOLDS], some_rows(views[i - 1]) if i else None
-        )
-        for i, view in enumerate(views)
-    ]
-
-
-def _usual_loss(readings: Sequence[Readings], lasting: int) -> NDArray[np.float32]:
-    """Return the loss of detail that each place often has while the lens is clean."""
-    memory, losses = None, []
-    for r in readings:
-        memory = remember_patches(memory, r.patches, lasting)
-        losses.append(lasting_loss(memory))
-    return np.asarray(np.quantile(losses, 0.9, axis=0), np.float32)
 
 
 def _scale(cause: str, scores: NDArray[np.float64]) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from januscl.core import BoolMask
 from januscl.watch.background import LOG, Background, gradient, pixels_at, smooth_edges
 from januscl.watch.dirt import patches_of
-from januscl.watch.flicker import bands_of
+from januscl.watch.flicker import bands_of, log_light
 from januscl.watch.place import Place
 from januscl.watch.view import View
 
@@ -43,6 +43,7 @@ class Readings:
             missing, on a coarse grid; infinite where nothing can be said.
         stride: Pixels between two points of that grid.
         change: Mean difference to the frame before, levels; None for a first frame.
+        light: ``(h, w) float32``, `log_light` of `View.small`.
     """
 
     gain: float
@@ -56,11 +57,12 @@ class Readings:
     patches: NDArray[np.float32]
     stride: int
     change: float | None
+    light: NDArray[np.float32]
 
 
 def read_frame(
     view: View, hidden: BoolMask, background: Background, place: Place | None,
-    before: NDArray[np.uint8] | None,
+    before: NDArray[np.uint8] | None, ought: NDArray[np.float32] | None,
 ) -> Readings:  # fmt: skip
     """Measure one frame.
 
@@ -71,6 +73,7 @@ def read_frame(
         place: Where it should see that; None for a camera that moves, which has no place and
             of which no dirt can be told.
         before: `some_rows` of the frame before of the same camera, if there was one.
+        ought: ``(h, w)``, the log light that bands show against; None where there is none.
     """
     valid = background.stable & ~hidden
     if np.count_nonzero(valid) < _ENOUGH:
@@ -82,7 +85,7 @@ def read_frame(
     if place is not None and saturated < _WHITE:
         patches, stride = patches_of(view, soft, valid, background)
         quarters, moved = place.of(soft, hidden)
-    apart = 2 * view.step
+    apart, light = 2 * view.step, log_light(view.small)
     return Readings(
         gain=gain,
         saturated=saturated,
@@ -91,10 +94,13 @@ def read_frame(
         noise=_noise(view, soft, valid) / float(np.exp(max(gain, 0.0))),
         moved=(apart * moved[0], apart * moved[1], moved[2]),
         quarters=quarters,
-        bands=bands_of(view.small, valid, background, moved) if saturated < _WHITE else (0.0, 0),
+        bands=(0.0, 0)
+        if ought is None or saturated >= _WHITE
+        else bands_of(light, valid, ought, moved),
         patches=patches,
         stride=stride,
         change=None if before is None else _change(some_rows(view), before),
+        light=light,
     )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from januscl.watch.readings import Readings, blur_of
 
 _STEADY = 1.5  # px
+_BLIND = 0.5  # share of the background newly at its ceiling
 LEAST_LOSS = 0.2
 """Share of the detail of a place that is missing where a lens counts as dirty."""
 
@@ -102,6 +103,8 @@ def reading_of(
 def _frozen(r: Readings, usual: Usual) -> Reading:
     if r.change is None:
         return Reading(0.0, 0.0, "no frame before")
+    if r.saturated >= _BLIND:
+        return Reading(0.0, 0.0, "too much light to tell whether the picture changes")
     # In the dark, and where all is white, pictures change less without being frozen.
     light = min(1.0, float(np.exp(r.gain - usual.gain))) * (1 - r.saturated)
     still = 100 * max(0.0, 1 - r.change / (usual.change * max(light, 0.05)))

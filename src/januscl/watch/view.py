@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from januscl.core import BoolMask, Image, Instances
 
-_LARGEST = 320
+_LARGEST = 240
 _MARGIN = 5  # px of the small picture, across: soft shadows and loose masks
 
 
@@ -19,10 +19,10 @@ class View:
     Attributes:
         image: ``(H, W, 3) uint8`` RGB, as it came.
         gray: ``(H, W) uint8``; alone keeps the sensor's noise.
-        work: ``(2h, 2w) uint8``, averaged over `step` px, so that no side is over 320 px; for
+        work: ``(2h, 2w) uint8``, averaged over `step` px, so that no side is over 240 px; for
             what is fine.
         small: ``(h, w) uint8``, averaged over two px of `work`; for all else.
-        step: Px of the picture to one of `work`.
+        step: Px of the picture to one of `work`, a power of two.
     """
 
     image: Image
@@ -38,13 +38,16 @@ def view_of(image: Image) -> View:
     rows, columns = small_shape(image.shape[0], image.shape[1])
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     whole = gray[: 2 * step * rows, : 2 * step * columns]
-    work = whole if step == 1 else _averaged(whole, 2 * columns, 2 * rows)
-    return View(image, gray, work, _averaged(work, columns, rows), step)
+    work = whole
+    # To halve twice is several times faster than to average over four px at once.
+    while work.shape[0] > 2 * rows:
+        work = _halved(work)
+    return View(image, gray, work, _halved(work), step)
 
 
 def step_of(height: int, width: int) -> int:
     """Return `View.step` of pictures of a size."""
-    return -(-max(height, width) // _LARGEST)
+    return 1 << (-(-max(height, width) // _LARGEST) - 1).bit_length()
 
 
 def small_shape(height: int, width: int) -> tuple[int, int]:
@@ -92,5 +95,6 @@ def _samples_before(
     return np.asarray(whole * rows + np.where(sampled, within, 0))
 
 
-def _averaged(gray: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    return np.asarray(cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA))
+def _halved(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    size = max(1, gray.shape[1] // 2), max(1, gray.shape[0] // 2)
+    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA))

@@ -1,0 +1,1 @@
+"""What `bench_watch_health.py` lays over pictures, plays and counts."""
