@@ -8,11 +8,11 @@ finds strange, known packages among it, goes to the `NoveltyDesk` frame by frame
 
 The peer is scikit-learn's HDBSCAN on all sightings of the ten days at once, embedded by the updated
 model: as given, with each direction scaled by its spread, and in the desk's own space. What that
-model does not see again is noise. Normalised mutual information (NMI) is taken over the same sightings for all, against the
-kind that holds half of the mask or more; known packages are one kind, and noise is one cluster. A
-novelty with `LEAST` members or more switches its identity when most of its members at the end of a
-day are of another kind than at the end of the day before; the same for the novelty that has most of
-a kind. Times are of the processor.
+model does not see again is noise. Normalised mutual information (NMI) is taken over the same
+sightings for all, against the kind that holds half of the mask or more; known packages are one
+kind, and noise is one cluster. A ranked novelty with `LEAST` members or more switches its identity
+when most of its members at the end of a day are of another kind than at the end of the day before;
+a kind moves when another novelty has most of it. Times are of the processor.
 
 Run: ``python benchmarks/bench_triage_clusters.py --folder out/triage``, after the bank is complete.
 """

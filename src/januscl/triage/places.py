@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from januscl.core import InvalidInput
 from januscl.triage.clusters import Rows, Space, Vectors, groups_of, nearest_rows
-from januscl.triage.held import KNOWN, WAITING, Held, reach_of
+from januscl.triage.held import WAITING, Held, reach_of
 from januscl.triage.sightings import Key, Sighting
 
 _ORDINARY = 400
-_SLACK, _VOTES = 1.2, 3
+_SLACK, _VOTES, _CLEARLY = 1.2, 3, 2 / 3
 _WIDEST = 1.25
 """Of a novelty's usual reach, the most that one of its members has: a chain of loose members would
 else lead from one kind to the next."""
@@ -22,9 +22,10 @@ class Places:
     """Says which novelty an instance belongs to, and finds groups that belong to none.
 
     An instance belongs to a novelty by the votes of its eight nearest: of those within whose reach
-    it lies, which is how far their own eighth nearest is. Three votes decide, if they are more than
-    those of known instances. Each region has its own scale so, and no shape is assumed. Instances
-    of one frame do not vote on each other, for they are no independent witnesses.
+    it lies, which is 1.2 times as far as their own eighth nearest. Three votes decide, if they are
+    two thirds of all; what waits votes for nothing, so that a new kind is not taken in by the one
+    next to it. Each region has its own scale so, and no shape is assumed. Instances of one frame do
+    not vote on each other, for they are no independent witnesses.
 
     Args:
         ordinary: ``(M, D)`` embeddings of known instances; an even part of 400 is kept.
@@ -150,9 +151,8 @@ class Places:
         count = np.zeros((len(near), max(1, len(held.names))), np.int64)
         row, column = np.nonzero(votes & (owner >= 0))
         np.add.at(count, (row, owner[row, column]), 1)
-        known = (votes & (owner == KNOWN)).sum(axis=1)
-        most = count.max(axis=1)
-        return np.where((most >= _VOTES) & (most > known), count.argmax(axis=1), -1)
+        most, every = count.max(axis=1), votes.sum(axis=1)
+        return np.where((most >= _VOTES) & (most >= _CLEARLY * every), count.argmax(axis=1), -1)
 
     def _named(self, numbers: Rows) -> list[str | None]:
         return [self._held.names[n] if n >= 0 else None for n in numbers.tolist()]
