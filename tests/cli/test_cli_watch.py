@@ -63,3 +63,9 @@ def test_a_camera_that_is_not_there_is_named_and_no_page_written(folder, tmp_pat
     assert isinstance(done.exception, NotFound)
     assert "camera-a" in str(done.exception)
     assert not (tmp_path / "watch.html").exists()
+
+
+def test_days_that_are_no_number_are_wrong_usage(folder, tmp_path):
+    done = report(folder, "--out", str(tmp_path / "watch.html"), "--days", "nan")
+    assert done.exit_code == 2
+    assert "--days" in done.output
