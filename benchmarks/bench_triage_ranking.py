@@ -125,8 +125,7 @@ def judged(seed: int, picks_a_day: int) -> dict[str, float]:
     log, keys, since = logged(world)
     now, pooled = [], []
     for k in range(NUMBER):
-        mine, others = log.divided(keys[k], since[k])
-        recent = log.recent(keys[k], since[k])
+        mine, others, recent = log.divided(keys[k], since[k])
         now.append(expected_cost(mine, others, picks_a_day, k, recent))
         pooled.append(expected_cost(mine, others, picks_a_day, k))
     truth = world.truth[-1]

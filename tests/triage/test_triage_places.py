@@ -118,9 +118,9 @@ def test_a_novelty_that_spreads_costs_more_than_one_that_fades_though_both_faile
     rising, falling = log_of([2, 4, 8, 16, 32, 38]), log_of([38, 32, 16, 8, 4, 2])
     costs = []
     for log, keys in (rising, falling):
-        mine, others = log.divided(keys, START)
-        assert mine.tried == 100
-        costs.append(expected_cost(mine, others, 1000, 0, log.recent(keys, START)).expected)
+        mine, others, recent = log.divided(keys, START)
+        assert (mine, others) == (Attempts(100, 100), Attempts(500, 0))
+        costs.append(expected_cost(mine, others, 1000, 0, recent).expected)
     assert costs[0] > 2.5 * costs[1]
 
 

@@ -1,7 +1,7 @@
 """The latest attempts of the fleet, and how many of them were on one novelty."""
 
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +19,7 @@ class _Attempt:
     observation: str
     instance: int | None
     failed: bool
-    at: datetime
+    at: float
 
 
 class AttemptLog:
@@ -30,39 +30,30 @@ class AttemptLog:
 
     def tell(self, observation: str, instance: int | None, failed: bool, at: datetime) -> None:
         """Take the outcome of an attempt; see `NoveltyDesk.tell`."""
-        self._attempts.append(_Attempt(observation, instance, failed, utc(at)))
+        self._attempts.append(_Attempt(observation, instance, failed, utc(at).timestamp()))
 
-    def divided(self, keys: Collection[Key], since: datetime) -> tuple[Attempts, Attempts]:
-        """Return the attempts on some instances, and all others, since a time.
+    def divided(self, keys: Collection[Key], since: datetime) -> tuple[Attempts, Attempts, Recent]:
+        """Return the attempts on some instances, all others, and how often they are met at present.
+
+        At present means that an attempt counts half after a day and a half before the latest one,
+        and a quarter after three.
 
         Args:
             keys: The instances. An attempt on none counts for them where one is in the frame.
             since: Attempts from before are passed over.
         """
-        counts = {True: [0, 0], False: [0, 0]}
-        for mine, attempt in self._of(keys, since):
-            counts[mine][0] += 1
-            counts[mine][1] += attempt.failed
-        return Attempts(*counts[True]), Attempts(*counts[False])
-
-    def recent(self, keys: Collection[Key], since: datetime) -> Recent:
-        """Return how often some instances are met at present; see `divided`.
-
-        An attempt counts half after a day and a half before the latest one, a quarter after three.
-        """
-        sums = {True: 0.0, False: 0.0}
-        latest = max((attempt.at for attempt in self._attempts), default=since)
-        for mine, attempt in self._of(keys, since):
-            sums[mine] += 0.5 ** ((latest - attempt.at).total_seconds() / _HALF_LIFE)
-        return Recent(sums[True], sums[False])
-
-    def _of(self, keys: Collection[Key], since: datetime) -> Iterator[tuple[bool, _Attempt]]:
-        """Yield all attempts since a time, each with whether it was on one of the instances."""
         frames = {observation for observation, _ in keys}
+        counts, sums = {True: [0, 0], False: [0, 0]}, {True: 0.0, False: 0.0}
+        begin, latest = since.timestamp(), max((a.at for a in self._attempts), default=0.0)
         for attempt in self._attempts:
-            if attempt.at < since:
+            if attempt.at < begin:
                 continue
             if attempt.instance is None:
-                yield attempt.observation in frames, attempt
+                mine = attempt.observation in frames
             else:
-                yield (attempt.observation, attempt.instance) in keys, attempt
+                mine = (attempt.observation, attempt.instance) in keys
+            counts[mine][0] += 1
+            counts[mine][1] += attempt.failed
+            sums[mine] += 0.5 ** ((latest - attempt.at) / _HALF_LIFE)
+        recent = Recent(sums[True], sums[False])
+        return Attempts(*counts[True]), Attempts(*counts[False]), recent

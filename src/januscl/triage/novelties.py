@@ -147,7 +147,7 @@ class NoveltyDesk:
     def attempts(self, novelty: str) -> tuple[Attempts, Attempts]:
         """Return the attempts on a novelty and all others since it began, or came back."""
         file = self._file(novelty)
-        return self._attempts.divided(file.keys, file.since)
+        return self._attempts.divided(file.keys, file.since)[:2]
 
     def move(self, novelty: str, state: NoveltyState) -> Novelty:
         """Move a novelty on its way, as `MOVES` allows.
@@ -229,8 +229,7 @@ class NoveltyDesk:
 
     def _cost(self, novelty: str) -> Cost:
         file = self._file(novelty)
-        mine, others = self.attempts(novelty)
-        recent = self._attempts.recent(file.keys, file.since)
+        mine, others, recent = self._attempts.divided(file.keys, file.since)
         seed = int.from_bytes(sha256(novelty.encode()).digest()[:8], "big")
         return expected_cost(mine, others, self.picks_a_day, seed, recent)
 
