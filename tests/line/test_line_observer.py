@@ -115,13 +115,13 @@ def test_a_camera_that_warms_up_is_not_judged(tmp_path):
 class Desk:
     """An observer without camera watching, over drawn frames."""
 
-    def __init__(self, folder, share=0.0, reference=30):
+    def __init__(self, folder, share=0.0, reference=30, novelty="nearest"):
         self.workspace = Workspace.open(folder)
         self.reports, self.knew = [], []
         self.observer = Observer(
             self.workspace,
             CELLS,
-            Watching(False, reference, share, seed=0),
+            Watching(False, reference, share, seed=0, novelty=novelty),
             on_report=lambda seen, event: self.reports.append((seen, event)),
             on_known=lambda model, known: self.knew.append((model, known.shape)),
         )
@@ -220,6 +220,21 @@ def test_a_challenger_does_not_change_what_the_champion_finds_ordinary(desk):
     desk.observer.report(id, desk.pick(Outcome.PICKED))
     (event,) = desk.workspace.catalogue.events.list()
     assert (event.observation, event.cause) == (id, "novel")
+
+
+@pytest.mark.parametrize(
+    ("novelty", "watcher"), [("nearest", "novelty.distance"), ("chosen", "novelty.chosen")]
+)
+def test_strange_instances_are_told_in_the_way_that_the_policy_names(tmp_path, novelty, watcher):
+    desk = Desk(tmp_path / "w", novelty=novelty)
+    desk.observer.learn_model("m-1", known("m-1"))
+    ordinary, strange = desk.observe((1, 2, 1, 2)), desk.observe((3, 2, 1, 2))
+    for id in (ordinary, strange):
+        desk.observer.report(id, desk.pick(Outcome.PICKED))
+    (event,) = desk.workspace.catalogue.events.list()
+    assert event.observation == strange
+    assert (event.signals[0].watcher, event.signals[0].instance) == (watcher, 0)
+    desk.workspace.close()
 
 
 def test_a_model_that_gives_no_embeddings_is_served_all_the_same(tmp_path):
