@@ -67,6 +67,8 @@ def fitted_mask(rle: Rle, size: int) -> NDArray[np.uint8]:
     reaches, so that large pictures with many small instances stay cheap.
     """
     height, width = fitted_size(rle.height, rle.width, size)
+    if (height, width) == (rle.height, rle.width):
+        return decode_mask(rle).view(np.uint8)
     out = np.zeros((height, width), dtype=np.uint8)
     ends = np.cumsum(rle.counts)
     if len(ends) < 2:
