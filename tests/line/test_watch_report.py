@@ -138,6 +138,13 @@ def test_facts_are_whole_for_a_program(full):
     assert facts["cameras"][1]["standing"] == "well"
 
 
+def test_a_camera_with_many_alarms_is_not_called_well_for_want_of_a_ticket(site):
+    site.reads()
+    site.sees(1)
+    ill, well = facts_of(watch_story(site.workspace))["cameras"]
+    assert (ill["standing"], well["standing"]) == ("alarms, no ticket", "well")
+
+
 def test_names_from_outside_are_text_and_never_markup(site):
     site.catalogue.cells.put(Cell("robot-c", HOSTILE, HOSTILE, HOSTILE))
     site.reads(5)

@@ -12,6 +12,8 @@ MOST_LISTED = 200
 """Cameras that are counted without being drawn; of more, only their number is told."""
 
 _HERE = Path(__file__).parent
+_MANY = 0.05
+"""Share of faulty frames from which a camera without a ticket is not called well."""
 
 
 def write_watch_report(story: WatchStory, path: Path) -> None:
@@ -55,6 +57,8 @@ def standing_of(camera: Camera) -> tuple[str, str]:
         return "inconclusive", "Not learned yet"
     if camera.tickets:
         return "pass", "✓ Mended"
+    if camera.faulty > _MANY * camera.frames:
+        return "inconclusive", "Alarms, no ticket"
     return "pass", "✓ Well"
 
 
