@@ -94,7 +94,8 @@ class NoveltyDesk:
             del self._pool[oldest]
             self._places.forget(oldest)
         # Clustering takes longer than all else, and a few more strays seldom change its answer.
-        if self._grown >= max(self._least_instances, len(self._pool) // 10):
+        enough = len(self._pool) >= self._least_instances
+        if enough and self._grown >= max(4, len(self._pool) // 8):
             changed += self._cluster()
         return tuple(self.novelty(n) for n in dict.fromkeys(changed))
 
