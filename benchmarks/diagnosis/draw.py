@@ -68,7 +68,7 @@ def teach(folder: Path, pictures: Sequence[Picture], seconds: float, total: floa
     network.train()
     rng, began, fit = np.random.default_rng((call, 9)), time.monotonic(), 0.0
     while (now := time.monotonic() - began) < seconds and spent + now < total:
-        falling = 0.5 * (1 + np.cos(np.pi * (spent + now) / total))
+        falling = float(0.5 * (1 + np.cos(np.pi * (spent + now) / total)))
         for group in steps.param_groups:
             group["lr"] = _FASTEST * max(falling, 0.02) * min((done + 1) / 100, 1)
         fit += 0.02 * (_step(network, steps, pictures, rng) - fit)
