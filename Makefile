@@ -32,16 +32,18 @@ units: ## the tests alone
 
 BENCH = $(UV) run --frozen --all-extras --group bench python
 # Those of watching and of learning have verbs of their own.
-PARTS = $(filter-out benchmarks/bench_watch% benchmarks/bench_learn%,$(wildcard benchmarks/bench_*.py))
+WATCH = $(wildcard benchmarks/bench_watch*.py benchmarks/bench_triage*.py)
+LEARN = benchmarks/bench_train.py benchmarks/bench_gate.py benchmarks/bench_universal.py benchmarks/bench_learn.py
+PARTS = $(filter-out $(WATCH) $(LEARN),$(wildcard benchmarks/bench_*.py))
 
 bench: setup ## the benchmarks of the loop and the service; an hour and more on two cores
 	@for b in $(PARTS); do echo "== $$b"; $(BENCH) $$b || exit 1; done
 
-bench-watch: setup ## what watching finds, and how fast; half an hour on two cores
-	@for b in benchmarks/bench_watch*.py; do echo "== $$b"; $(BENCH) $$b || exit 1; done
+bench-watch: setup ## what watching and triage find, and how fast; an hour on two cores
+	@for b in $(WATCH); do echo "== $$b"; $(BENCH) $$b || exit 1; done
 
-bench-learn: setup ## strategies against forgetting, on streams; hours on two cores
-	@$(BENCH) benchmarks/bench_learn.py
+bench-learn: setup ## training, the gate, the universal model, strategies on streams; hours on two cores
+	@for b in $(LEARN); do echo "== $$b"; $(BENCH) $$b || exit 1; done
 
 factory: setup ## make the factory model again, from simulated piles
 	@$(RUN) janus train --factory

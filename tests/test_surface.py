@@ -14,7 +14,7 @@ ROOMS = sorted(
     for path in (ROOT / "src" / "januscl").glob("*/__init__.py")
     if path.parent.name != "line"
 )
-PUBLIC = [*ROOMS, "januscl.line", "januscl.line.report"]
+PUBLIC = [*ROOMS, "januscl.line", "januscl.line.report", "januscl.line.watch_report"]
 SHOWN = [name for name in PUBLIC if hasattr(import_module(name), "__all__")]
 
 
