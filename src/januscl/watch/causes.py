@@ -18,7 +18,7 @@ LEAST_SCORE = {
     "lamp_failed": 15.0,  # % darker
     "over_exposed": 15.0,  # % brighter
     "noisy_sensor": 1.6,  # times its noise
-    "defocus": 8.0,  # % softer edges
+    "defocus": 9.0,  # % softer edges
     "colour_cast": 6.0,  # % shift of a channel
     "dirty_lens": 20.0,  # % less detail in a patch
 }

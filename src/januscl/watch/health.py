@@ -54,7 +54,7 @@ class CameraHealth:
     (hand-held, on an arm) can be judged for everything but a knock, a turn and dirt. Where its
     reference shows frames that follow each other closely, its light, colour, noise and sharpness
     are told against its last healthy frames; against all of the reference where those are missing
-    or over 200 frames old, or where a frame is beyond the worst of the reference.
+    or over 25 frames old, or where a frame is beyond the worst of the reference.
 
     Args:
         lasting: Readings of a place over which dirt has to stay; more than the frames that one

@@ -22,7 +22,7 @@ _KEPT = 5  # healthy readings whose median is compared with
 _LEAST = 3
 _LEAST_NEAR = 20  # pairs of frames
 _PAUSE = 8  # times the usual time between frames, after which nothing was just before
-_STALE = 200  # frames
+_STALE = 25  # frames
 _CLOSER = 0.3  # times the usual difference between two frames of the reference
 
 
@@ -31,7 +31,7 @@ class Lately:
 
     What a moved camera looks at decides how bright, sharp and coloured its picture is, far more
     than a slight fault does; but not from one frame to the next. A fault's own frames are not
-    remembered, so it stays told, for 200 frames at most.
+    remembered, so it stays told, for 25 frames at most.
 
     Args:
         pause: After so much time without a frame all is forgotten.
@@ -80,7 +80,8 @@ class Lately:
             return None
         return replace(
             usual,
-            sharpness=float(np.median([r.sharpness for r in self._healthy])),
+            # The softest, as a camera in motion blurs its pictures for some frames.
+            sharpness=min(r.sharpness for r in self._healthy),
             noise=max(1.0, float(np.median([r.noise for r in self._healthy]))),
             gain=float(np.median([r.gain for r in self._healthy])),
             cast=np.median([r.cast for r in self._healthy], axis=0),
