@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from januscl.annotate import CocoSet
-    from januscl.train import CompactModel
 
 
 def adapt(  # noqa: PLR0913 - a command has as many options as it has
@@ -49,21 +48,20 @@ def adapt(  # noqa: PLR0913 - a command has as many options as it has
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Make a new robot's model from a few labelled pictures; it names that robot's kinds alone."""
-    if model != "universal":
-        check_model_file(model)
+    check_model_file(model)
     check_out_file(out, force)
     if curve is not None:
         check_out_file(curve, force)
     found = _read(labels)
     tell_rejects(found.rejects)
 
-    from januscl.cli.models import frames_of
+    from januscl.cli.models import frames_of, model_named
     from januscl.line.adapting import adapt as adapted
     from januscl.line.adapting import adapting, label_curve
     from januscl.line.curve_picture import curve_picture
     from januscl.train import limited_threads
 
-    frames, start = frames_of(found), _started(model)
+    frames, start = frames_of(found), model_named(model)
     settings = adapting(budget.steps, budget.seconds, seed, threads)
     kept, points = out.with_suffix(".checkpoint"), []
     with limited_threads(threads), progress_bars(json) as bars:
@@ -101,13 +99,6 @@ def _read(labels: Path) -> "CocoSet":
             first_reasons(found.rejects) or "Label some of its pictures.",
         )  # fmt: skip
     return found
-
-
-def _started(name: str) -> "CompactModel":
-    from januscl.cli.models import model_named
-    from januscl.train import universal_model
-
-    return universal_model() if name == "universal" else model_named(name)
 
 
 def _shown(bars: "Progress", what: str) -> "Callable[[int, int, float], None]":

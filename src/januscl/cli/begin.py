@@ -9,6 +9,7 @@ import typer
 
 from januscl.cli.account import ap_points
 from januscl.cli.options import (
+    SHIPPED,
     BaseOption,
     InputOption,
     JsonOption,
@@ -66,7 +67,7 @@ def begin(  # noqa: PLR0913 - a command has as many options as it has
     training = Training(steps=steps, seed=seed, threads=threads) if steps else None
     with limited_threads(threads), open_workspace(settings) as opened:
         model = model_named(base)
-        side = input_px or (None if base == "factory" else model.input_px)
+        side = input_px or (None if base in SHIPPED else model.input_px)
         jobs = settings.jobs or opened.folder / "jobs"
         runner = executor_from(settings.executor, jobs, threads=threads)
         begun = _begin(opened, coco, model, side, runner, training, held_back, json)

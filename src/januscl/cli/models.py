@@ -7,19 +7,21 @@ import numpy as np
 
 from januscl.annotate import CocoSet
 from januscl.core import Kind, LabelledFrame, Rle, Taxonomy
-from januscl.train import CompactModel, factory_model
+from januscl.train import CompactModel, factory_model, universal_model
 
 _SMALL_OBJECT_PX = 22.0
 _SIZES = (192, 256, 320, 384)
 
 
 def model_named(name: str) -> CompactModel:
-    """Return the shipped model for ``factory``, else the model in a safetensors file.
+    """Return a shipped model by its name, else the model in a safetensors file.
 
     Raises:
         NotFound: There is no such file.
         InvalidInput: The file is no model.
     """
+    if name == "universal":
+        return universal_model()
     return factory_model() if name == "factory" else CompactModel.load(Path(name))
 
 

@@ -20,7 +20,11 @@ WorkspaceOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 AccountOption = Annotated[bool, typer.Option("--json", help="Print the account as JSON.")]
-BaseOption = Annotated[str, typer.Option(help="A model file to start from, or `factory`.")]
+BaseOption = Annotated[
+    str, typer.Option(help="A model file to start from, or `factory` or `universal`.")
+]
+SHIPPED = ("factory", "universal")
+"""The models that come with the package, by the names that commands give them."""
 SeedOption = Annotated[
     int, typer.Option(min=0, max=2**31 - 1, metavar="N", help="Seed of all chance.")
 ]
@@ -63,9 +67,10 @@ def chosen(choices: type[Choice]) -> Callable[[str], Choice]:
 
 def check_model_file(name: str | None) -> None:
     """Raise `NotFound` when a model is named that is no file, before anything slow begins."""
-    if name not in (None, "factory") and not Path(str(name)).is_file():
+    if name not in (None, *SHIPPED) and not Path(str(name)).is_file():
         raise NotFound(
-            f"model {name} does not exist; pass a file that `janus train` wrote, or `factory`"
+            f"model {name} does not exist; pass a file that `janus train` wrote, `factory` or "
+            "`universal`"
         )
 
 
@@ -105,21 +110,22 @@ def check_page(page: Path, force: bool) -> None:
 
 
 def model_file(name: str, folder: Path) -> str:
-    """Return a model file's name, or ``factory``, for whatever a person may name a model by.
+    """Return a model file's name, or a shipped model's, for whatever a person may name a model by.
 
     Args:
-        name: ``factory``, a file, or an id or alias of a model version in the workspace.
+        name: One of `SHIPPED`, a file, or an id or alias of a model version in the workspace.
         folder: The workspace.
 
     Raises:
         NotFound: It is none of these.
     """
-    if name == "factory" or Path(name).is_file():
+    if name in SHIPPED or Path(name).is_file():
         return name
     if not is_workspace(folder) and not is_workspace(folder / _INSIDE):
         raise NotFound(
-            f"model {name} does not exist; pass a file that `janus train` wrote, `factory`, or the "
-            f"id of a model in a workspace ({folder} is none; name it with --workspace)"
+            f"model {name} does not exist; pass a file that `janus train` wrote, `factory`, "
+            f"`universal`, or the id of a model in a workspace ({folder} is none; name it with "
+            "--workspace)"
         )
     with existing(folder) as opened:
         return str(opened.model_file(model_version(opened, name).weights))
