@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from januscl.line import Policy
 from januscl.line.access import MAY
+from januscl.line.flat import flat
 from januscl.line.settings import Settings
 
 DOCS = (Path(__file__).parents[2] / "docs" / "service.md").read_text()
@@ -19,6 +21,11 @@ def test_every_route_is_documented(house):
 def test_every_setting_is_documented():
     for name in Settings.model_fields:
         assert f"`{name}`" in DOCS
+
+
+def test_every_setting_of_the_policy_is_documented():
+    for name in flat(Policy()):
+        assert f"| `{name}`" in DOCS or f", `{name}`" in DOCS
 
 
 def test_every_act_is_in_the_table_of_roles():
