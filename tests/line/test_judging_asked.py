@@ -68,6 +68,22 @@ def test_what_a_model_takes_is_measured_in_a_process_of_its_own(tmp_path, untrai
     assert took.megabytes > 50, "Python and torch alone take more"
 
 
+def test_the_memory_of_whoever_measures_is_not_the_models(tmp_path, untrained):
+    file = tmp_path / "model.safetensors"
+    untrained.save(file)
+    own = np.ones(2**30, np.uint8)
+    took = footprint(file, [np.zeros((64, 64, 3), np.uint8)])
+    assert took.megabytes < own.nbytes / 2**20
+
+
+def test_a_measurement_that_never_ends_is_given_up(tmp_path, untrained, monkeypatch):
+    file = tmp_path / "model.safetensors"
+    untrained.save(file)
+    monkeypatch.setattr("januscl.train.footprints._LIMIT_S", 0.05)
+    with pytest.raises(JobFailed, match="took longer than"):
+        footprint(file, [np.zeros((64, 64, 3), np.uint8)])
+
+
 def test_a_file_that_is_no_model_cannot_be_measured(tmp_path):
     file = tmp_path / "odd.safetensors"
     file.write_bytes(b"\x00" * 64)

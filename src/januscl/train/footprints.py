@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,15 +42,18 @@ def footprint(model: Path, images: Sequence[Image]) -> Footprint:
         images: Each ``(H, W, 3) uint8`` RGB, of one size; they are gone through three times.
 
     Raises:
-        JobFailed: The process ended in an error.
+        JobFailed: The process ended in an error, or not within ten minutes.
     """
     with TemporaryDirectory() as folder:
         pictures = Path(folder) / "pictures.npy"
         np.save(pictures, np.stack(images), allow_pickle=False)
         command = [sys.executable, "-m", "januscl.train.footprints", str(model), str(pictures)]
-        ended = subprocess.run(
-            command, capture_output=True, text=True, timeout=_LIMIT_S, check=False
-        )
+        try:
+            ended = subprocess.run(
+                command, capture_output=True, text=True, timeout=_LIMIT_S, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise JobFailed(f"measuring {model.name} took longer than {_LIMIT_S} s") from error
     if ended.returncode:
         last = (ended.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise JobFailed(f"measuring {model.name} ended with {ended.returncode}: {last}")
@@ -64,8 +68,20 @@ def _measured(model: Path, images: Sequence[Image]) -> Footprint:
         began = time.perf_counter()
         loaded.predict([image])
         times.append(time.perf_counter() - began)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return Footprint(statistics.median(times[_WARM:]), peak / _MIB)
+    return Footprint(statistics.median(times[_WARM:]), _peak() / _MIB)
+
+
+def _peak() -> int:
+    """Return the most memory that this process had, bytes.
+
+    On Linux ``ru_maxrss`` begins with what the process had that started this one; ``VmHWM`` does
+    not.
+    """
+    with suppress(FileNotFoundError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 if __name__ == "__main__":
