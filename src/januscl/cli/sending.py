@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from januscl.line.telling.notify import Target
     from januscl.line.telling.notify.sender import Sender
 
+_AGAIN_S = 60.0
 _log = logging.getLogger("januscl.notify")
 
 
@@ -52,7 +53,7 @@ def sending(settings: "Settings", workspace: Workspace, once: bool) -> Iterator[
         return
     stop = Event()
     with sender_of(settings, workspace, settings.targets) as sender:
-        thread = Thread(target=sender.run, args=(stop,), name="notices", daemon=True)
+        thread = Thread(target=_keep_sending, args=(sender, stop), name="notices", daemon=True)
         thread.start()
         _log.info("notices go to %s", ", ".join(target.name for target in settings.targets))
         try:
@@ -62,6 +63,17 @@ def sending(settings: "Settings", workspace: Workspace, once: bool) -> Iterator[
             thread.join()
         if once:
             sender.run(Event(), once=True)
+
+
+def _keep_sending(sender: "Sender", stop: Event) -> None:
+    """Send until told to stop: nobody would start this thread again, as a process is."""
+    while not stop.is_set():
+        try:
+            sender.run(stop)
+        except Exception as error:
+            # Its text may hold what it was about: a password, a URL.
+            _log.error("no notice is sent: %s; it is tried again", type(error).__name__)
+            stop.wait(_AGAIN_S)
 
 
 @contextmanager
