@@ -133,6 +133,7 @@ def engine_of(place: Path | str) -> Engine:
         place: See `Workflows`.
     """
     if "://" in str(place):
+        url = server_url(str(place))
         DBOS.migrate(str(place))
-        return create_engine(server_url(str(place)), pool_pre_ping=True, hide_parameters=True)
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
     return sqlite_engine(Path(place))

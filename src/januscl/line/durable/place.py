@@ -4,6 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from januscl.core import InvalidInput
 
 FILE = "workflows.db"
 _BUSY_MS = 30_000
@@ -30,8 +33,18 @@ def place_of(catalogue: URL, folder: Path, said: str | None = None) -> Path | st
 
 
 def server_url(place: str) -> URL:
-    """Return the URL of a database on a server, as our driver wants it."""
-    return make_url(place).set(drivername="postgresql+psycopg")
+    """Return the URL of a database on a server, as our driver wants it.
+
+    Raises:
+        InvalidInput: It is no URL; nothing of it is shown, as it may hold a password.
+    """
+    try:
+        return make_url(place).set(drivername="postgresql+psycopg")
+    except (ArgumentError, ValueError):
+        raise InvalidInput(
+            "setting workflows", "a file, or the URL of a PostgreSQL database",
+            "a value that is not shown", "Write it like postgresql://user@host/database.",
+        ) from None  # fmt: skip
 
 
 def sqlite_engine(path: Path) -> Engine:
