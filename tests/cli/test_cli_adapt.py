@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from januscl.annotate import write_coco
 from januscl.cli.budget import Budget, read_budget
 from januscl.cli.main import app
+from januscl.core import Conflict
 from januscl.train import CompactModel
 
 
@@ -74,3 +75,40 @@ def test_a_pretraining_from_nothing_is_refused(tmp_path):
 def test_a_model_that_is_not_there_is_named(tmp_path, labels):
     ended = janus("adapt", tmp_path / "no.safetensors", "--labels", labels)
     assert "no.safetensors does not exist" in str(ended.exception)
+
+
+@pytest.mark.parametrize("name", ["robot.checkpoint", "robot.json"])
+@pytest.mark.parametrize("command", ["train", "adapt", "pretrain"])
+def test_a_model_is_never_called_like_what_a_run_leaves_beside_it(tmp_path, labels, command, name):
+    given = {"train": [labels], "adapt": ["universal", "--labels", labels], "pretrain": []}
+    ended = janus(command, *given[command], "--out", tmp_path / name)
+    assert "expected the name of a model's file" in str(ended.exception)
+
+
+def test_a_set_that_has_the_cards_name_is_not_overwritten(tmp_path, labels):
+    mine = tmp_path / "mine.json"
+    mine.write_bytes(labels.read_bytes())
+    ended = janus("pretrain", labels, "--out", mine.with_suffix(".safetensors"))
+    assert isinstance(ended.exception, Conflict)
+    assert mine.read_bytes() == labels.read_bytes()
+
+
+def test_pretraining_starts_from_a_model_of_the_base_kinds(tmp_path, labels):
+    base, out = tmp_path / "own.safetensors", tmp_path / "wide.safetensors"
+    CompactModel.new(KINDS, input_px=64).save(base)
+    ended = janus("pretrain", labels, "--base", base, "--piles", 0, "--out", out)
+    assert "--base: expected a model of the base kinds, found one without" in str(ended.exception)
+    assert not out.exists()
+
+
+def test_a_curve_is_refused_before_anything_is_trained(tmp_path, labels):
+    few, own = tmp_path / "few.json", tmp_path / "own.safetensors"
+    write_coco(few, [draw(n) for n in range(3)], KINDS)
+    told = ["adapt", "universal", "--out", own, "--budget", "1steps", "--threads", 1]
+    ended = janus(*told, "--labels", few, "--curve", tmp_path / "curve.svg")
+    assert "4 or more pictures for a curve" in str(ended.exception)
+    ended = janus(*told, "--labels", labels, "--curve", own)
+    assert "--curve: expected another file than the model's" in str(ended.exception)
+    ended = janus(*told, "--labels", labels, "--curve", tmp_path)
+    assert "--curve: expected a file to write" in str(ended.exception)
+    assert not own.exists()

@@ -83,6 +83,12 @@ def test_a_model_that_was_never_judged_has_no_verdict(site):
     assert "`janus verdict` lists what it judged" in str(result.exception)
 
 
+def test_a_page_is_of_one_model(tmp_path):
+    result = janus("verdict", "--page", tmp_path / "verdict.html", "-w", tmp_path)
+    assert isinstance(result.exception, InvalidInput)
+    assert "expected a model version" in str(result.exception)
+
+
 def test_two_model_files_are_compared_on_a_page(site, tmp_path):
     folder, _, _ = site
     page = tmp_path / "verdict.html"

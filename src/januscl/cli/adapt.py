@@ -13,6 +13,7 @@ from januscl.cli.options import (
     SeedOption,
     ThreadsOption,
     check_model_file,
+    check_model_out,
     check_out_file,
 )
 from januscl.cli.output import console, print_json, progress_bars
@@ -48,20 +49,19 @@ def adapt(  # noqa: PLR0913 - a command has as many options as it has
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Make a new robot's model from a few labelled pictures; it names that robot's kinds alone."""
-    check_model_file(model)
-    check_out_file(out, force)
-    if curve is not None:
-        check_out_file(curve, force)
+    _check(model, out, curve, force)
     found = _read(labels)
     tell_rejects(found.rejects)
 
     from januscl.cli.models import frames_of, model_named
     from januscl.line.adapting import adapt as adapted
-    from januscl.line.adapting import adapting, label_curve
+    from januscl.line.adapting import adapting, divided, label_curve
     from januscl.line.curve_picture import curve_picture
     from januscl.train import limited_threads
 
     frames, start = frames_of(found), model_named(model)
+    if curve is not None:
+        divided(frames, seed)  # refused before anything is trained
     settings = adapting(budget.steps, budget.seconds, seed, threads)
     kept, points = out.with_suffix(".checkpoint"), []
     with limited_threads(threads), progress_bars(json) as bars:
@@ -86,6 +86,19 @@ def adapt(  # noqa: PLR0913 - a command has as many options as it has
     for point in points:
         said += f"\n{point.pictures:5} pictures: mask AP {100 * point.ap:.1f}"
     console.print(f"{said}\nWrote {out}{f' and {curve}' if curve else ''}.", markup=False)
+
+
+def _check(model: str, out: Path, curve: Path | None, force: bool) -> None:
+    """Refuse wrong paths before anything slow begins."""
+    check_model_file(model)
+    check_model_out(out, force)
+    if curve is None:
+        return
+    check_out_file(curve, force, "--curve")
+    if curve.resolve() == out.resolve():
+        raise InvalidInput(
+            "--curve", "another file than the model's", str(curve), "Call it curve.svg, for one."
+        )
 
 
 def _read(labels: Path) -> "CocoSet":

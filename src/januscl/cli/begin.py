@@ -33,14 +33,18 @@ if TYPE_CHECKING:
 
 
 def begin(  # noqa: PLR0913 - a command has as many options as it has
-    coco: Annotated[Path, typer.Argument(help="A COCO file, or a folder that holds one.")],
+    coco: Annotated[
+        Path, typer.Argument(metavar="COCO", help="A COCO file, or a folder that holds one.")
+    ],
     workspace: FolderOption = None,
     base: BaseOption = "factory",
     steps: Annotated[
         int,
         typer.Option(min=0, metavar="N", help="Training steps of eight pictures; 0 for none."),
     ] = 300,
-    held_back: Annotated[float, typer.Option(help="Share of the pictures that judges.")] = 0.2,
+    held_back: Annotated[
+        float, typer.Option(metavar="SHARE", help="Share of the pictures that judges.")
+    ] = 0.2,
     input_px: InputOption = None,
     seed: SeedOption = 0,
     threads: ThreadsOption = 2,

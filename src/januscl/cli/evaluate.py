@@ -45,7 +45,8 @@ def evaluate(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL", help="A model file, `factory`, or the id of a workspace's model."
+            metavar="MODEL",
+            help="A model file, `factory`, `universal`, or the id of a workspace's model.",
         ),
     ],
     data: Annotated[

@@ -28,7 +28,9 @@ def list_kinds(workspace: FolderOption = None, json: JsonOption = False) -> None
 
 @app.command("name")
 def name_kind(
-    name: Annotated[str, typer.Argument(help="Lower-case words, such as `black bag`.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Lower-case words, such as `black bag`.")
+    ],
     shape: Annotated[
         str, typer.Option(help="The shape a gripper meets, such as `box` or `soft`.")
     ] = "unknown",

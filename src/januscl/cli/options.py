@@ -103,6 +103,20 @@ def check_out_file(out: Path, force: bool, option: str = "--out") -> None:
         )
 
 
+def check_model_out(out: Path, force: bool) -> None:
+    """Refuse what `check_out_file` does, and the name of another file that a run leaves.
+
+    Raises:
+        InvalidInput: ``out`` is a folder, or called as a checkpoint or a card is.
+        Conflict: ``out`` is there, and ``force`` is not given.
+    """
+    check_out_file(out, force)
+    if out.suffix in (".checkpoint", ".json"):
+        raise InvalidInput(
+            "--out", "the name of a model's file", str(out), "Call it model.safetensors, for one."
+        )
+
+
 def check_page(page: Path, force: bool) -> None:
     """Raise what stands against writing a verdict's page, before anything slow begins."""
     check_out_file(page, force, "--page")

@@ -15,6 +15,7 @@ from januscl.cli.options import (
     SeedOption,
     ThreadsOption,
     check_model_file,
+    check_model_out,
     check_out_file,
 )
 from januscl.cli.output import console, print_json, progress_bars
@@ -65,7 +66,9 @@ def pretrain(  # noqa: PLR0913 - a command has as many options as it has
     if size % 16:
         raise InvalidInput("--size", "a multiple of 16", str(size), "128 and 192 are usual.")
     check_model_file(base)
-    check_out_file(out, force)
+    check_model_out(out, force)
+    card_file = out.with_suffix(".json")
+    check_out_file(card_file, force)
 
     from januscl.cli.models import model_named
     from januscl.train import limited_threads
@@ -90,7 +93,7 @@ def pretrain(  # noqa: PLR0913 - a command has as many options as it has
         **_course(report),
         **scores,
     }
-    write_atomically(out.with_suffix(".json"), (text.dumps(card, indent=2) + "\n").encode())
+    write_atomically(card_file, (text.dumps(card, indent=2) + "\n").encode())
     if json:
         print_json(card)
     else:
@@ -131,10 +134,19 @@ def _sized(model: "CompactModel", size: int) -> "CompactModel":
 
 
 def _general(model: "CompactModel", size: int) -> "CompactModel":
-    """Return the model with a row for whatever has no kind."""
-    from januscl.sim import ODD
+    """Return the model with a row for whatever has no kind.
+
+    Raises:
+        InvalidInput: It lacks a base kind, of which the piles are that teach and judge.
+    """
+    from januscl.sim import BASE_MIX, ODD
 
     known = model.taxonomy
+    if lacking := [name for name in BASE_MIX if not known.has(name)]:
+        raise InvalidInput(
+            "--base", "a model of the base kinds", f"one without {', '.join(lacking)}",
+            "Start from `factory` or `universal`.",
+        )  # fmt: skip
     return _sized(model.grown(known if known.has(ODD) else known.with_kind(ODD)), size)
 
 
@@ -144,12 +156,12 @@ def _simulated(
     """Return composed pictures, piles in wild cells, and piles of the base kinds as they are."""
     from januscl.sim import BASE_MIX, ODD, make_drawn, make_labelled, make_wild
 
-    usual = piles // _PILES if all(known.has(name) for name in BASE_MIX) else 0
+    usual = piles // _PILES
     bar, frames = bars.add_task("simulating", total=drawn + piles), []
     sources: tuple[Iterable[LabelledFrame], ...] = (
         make_drawn(drawn, seed, known.named(ODD).id, size),
         make_wild(piles - usual, seed, known, size),
-        make_labelled(usual, seed, BASE_MIX, known, size) if usual else (),
+        make_labelled(usual, seed, BASE_MIX, known, size),
     )
     for source in sources:
         for frame in source:

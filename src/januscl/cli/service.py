@@ -24,7 +24,8 @@ FolderOption = Annotated[
 HostOption = Annotated[str | None, typer.Option(help="Address to listen on.")]
 PortOption = Annotated[int | None, typer.Option(help="Port to listen on; 0 for any.")]
 WorkerOption = Annotated[
-    bool | None, typer.Option("--worker/--no-worker", help="Drain the inbox in this process.")
+    bool | None,
+    typer.Option("--worker/--no-worker", help="Drain the inbox, in a process beside it."),
 ]
 
 

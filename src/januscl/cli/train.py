@@ -13,7 +13,7 @@ from januscl.cli.options import (
     SeedOption,
     ThreadsOption,
     check_model_file,
-    check_out_file,
+    check_model_out,
 )
 from januscl.cli.output import console, print_json, progress_bars
 from januscl.cli.rejected import first_reasons, tell_rejects
@@ -103,7 +103,7 @@ def _check(data: Path, history: Path | None, base: str, out: Path, force: bool) 
         if given is not None:
             find_coco(given)
     check_model_file(base)
-    check_out_file(out, force)
+    check_model_out(out, force)
 
 
 def _read(

@@ -18,7 +18,7 @@ from januscl.cli.options import (
     model_version,
 )
 from januscl.cli.output import console, print_json, print_rows
-from januscl.core import Answer, NotFound
+from januscl.core import Answer, InvalidInput, NotFound
 from januscl.store import VerdictRow, Workspace
 
 
@@ -38,6 +38,10 @@ def verdict(
     """Tell the gate's verdicts; of one model, exits with 3 if it failed and 4 if undecided."""
     if page is not None:
         check_page(page, force)
+        if model is None:
+            raise InvalidInput(
+                "--page", "a model version", "none", "Name one; `janus verdict` lists them."
+            )
     with existing(workspace) as opened:
         if model is None:
             _list(opened, json)

@@ -89,6 +89,22 @@ def label_curve(
     on a part of the rest, within the settings' whole budget, larger parts holding the smaller.
 
     Raises:
+        InvalidInput: As `divided` does.
+    """
+    judges, rest = divided(frames, settings.seed)
+    points = [CurvePoint(0, _score(model, judges))]
+    for number in sorted({max(1, round(share * len(rest))) for share in _SHARES}):
+        report = adapt(model, known, rest[:number], settings, show=show)
+        points.append(CurvePoint(number, _score(report.model, judges)))
+    return points
+
+
+def divided(
+    frames: Sequence[LabelledFrame], seed: int
+) -> tuple[list[LabelledFrame], list[LabelledFrame]]:
+    """Return the pictures that judge a curve, a quarter of them, and those that are learned from.
+
+    Raises:
         InvalidInput: There are fewer than 4 pictures, or those that judge show nothing.
     """
     if len(frames) < _LEAST_CURVE:
@@ -96,18 +112,14 @@ def label_curve(
             "labels", f"{_LEAST_CURVE} or more pictures for a curve", str(len(frames)),
             "Label more, or leave the curve out.",
         )  # fmt: skip
-    order = np.random.default_rng(settings.seed).permutation(len(frames))
+    order = np.random.default_rng(seed).permutation(len(frames))
     apart = len(frames) // 4
     judges, rest = [frames[i] for i in order[:apart]], [frames[i] for i in order[apart:]]
     if not any(len(frame.truth) for frame in judges):
         raise InvalidInput(
             "labels", "instances in the pictures that judge", "none", "Take another seed."
         )
-    points = [CurvePoint(0, _score(model, judges))]
-    for number in sorted({max(1, round(share * len(rest))) for share in _SHARES}):
-        report = adapt(model, known, rest[:number], settings, show=show)
-        points.append(CurvePoint(number, _score(report.model, judges)))
-    return points
+    return judges, rest
 
 
 def _score(model: CompactModel, judges: Sequence[LabelledFrame]) -> float:

@@ -53,7 +53,7 @@ class Settings(BaseSettings):
             Secret, as it may hold a password.
         blobs: ``s3://bucket/prefix``; the workspace's own folder when omitted.
         host, port: Where the service listens.
-        worker: Move the inbox to the log and the catalogue in this process.
+        worker: Move the inbox to the log and the catalogue, in a process beside the service.
         signing_key: File of the Ed25519 key that signs models; ``signing.key`` in the workspace
             when omitted.
         max_body_bytes: Of one request.

@@ -89,7 +89,7 @@ class _Manner:
 
 
 def make_drawn(count: int, seed: int, label: int, size: int = 192) -> Iterator[LabelledFrame]:
-    """Yield composed pictures with their truth. The k-th depends on ``seed`` and k alone.
+    """Yield composed pictures with their truth. The k-th depends on ``seed``, ``size`` and k alone.
 
     Things of which fewer than `LEAST_PIXELS` pixels or less than `LEAST_SHARE` are seen are left
     out of the truth, as in `make_labelled`.
