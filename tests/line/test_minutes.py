@@ -54,7 +54,9 @@ def test_cameras_do_not_wait_for_each_other(site):
 
 def test_a_reading_that_is_no_number_is_left_out(site):
     minutes = Minutes(site.catalogue)
-    minutes.take(frame(0), [Signal("camera.defocus", float("nan"), 1.0), *readings()[1:]], None)
+    nan = float("nan")
+    spoilt = [Signal("camera.defocus", nan, 1.0), Signal("camera.flicker", 1.0, 1.0, severity=nan)]
+    minutes.take(frame(0), [*spoilt, *readings()[1:]], None)
     minutes.take(frame(1), readings(), None)
     (kept,) = site.catalogue.camera_health.list("camera-a")
     assert set(kept.causes) == {"lamp_failed"}

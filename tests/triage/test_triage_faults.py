@@ -125,6 +125,12 @@ def test_cameras_are_judged_apart():
     assert desk.tickets == ()
 
 
+def test_a_ticket_is_closed_no_earlier_than_it_opened_where_the_clock_went_back_at_a_restart():
+    (opened,) = run(FaultDesk(EProcess), ["defocus"] * 20, first=100)
+    (closed,) = run(FaultDesk(EProcess, tickets=[opened]), [None] * 5, first=40)
+    assert (closed.id, closed.closed) == (opened.id, opened.opened)
+
+
 def test_tickets_survive_a_restart_and_are_closed_by_the_new_desk():
     before = FaultDesk(EProcess)
     (opened,) = run(before, ["defocus"] * 8)

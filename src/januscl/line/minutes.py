@@ -45,7 +45,11 @@ class Minutes:
             signals: Those of `januscl.watch.CameraHealth`, all or some; others are ignored.
             cause: The one that explains them, where the camera is not well.
         """
-        read = [s for s in signals if s.watcher.startswith(_ROOM) and isfinite(s.score)]
+        read = [
+            s
+            for s in signals
+            if s.watcher.startswith(_ROOM) and isfinite(s.score) and isfinite(s.severity)
+        ]
         at = frame.at.replace(second=0, microsecond=0)
         minute = self._open.get(frame.camera)
         if minute is None or minute.at != at:

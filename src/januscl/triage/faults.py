@@ -147,15 +147,16 @@ class FaultDesk:
     def _healthy(self, state: _Camera, at: datetime) -> tuple[Ticket, ...]:
         state.evidence.update(1.0)
         state.healthy += 1
-        if state.healthy == 1:
-            state.mended_at = at
+        mended = at if state.healthy == 1 else (state.mended_at or at)
+        state.mended_at = mended
         if state.healthy < self._healthy_frames:
             return ()
-        closed = tuple(replace(t, closed=state.mended_at) for t in state.open.values())
+        # After a restart a clock may go back behind the ticket, which none can be closed before.
+        closed = tuple(replace(t, closed=max(t.opened, mended)) for t in state.open.values())
         self._tickets.update({ticket.id: ticket for ticket in closed})
         state.open.clear()
         if closed:
-            state.closed = state.mended_at
+            state.closed = mended
         _forget_run(state)
         return closed
 
