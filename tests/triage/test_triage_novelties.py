@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from januscl.core import Conflict, NotFound, NoveltyState
+from januscl.core import Conflict, Cost, NotFound, Novelty, NoveltyState
 from januscl.triage import Attempts, Kept, NoveltyDesk, Sighting, expected_cost, moved
+from januscl.triage.files import File
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CENTRES = np.random.default_rng(7).normal(size=(6, 48))
@@ -190,6 +191,15 @@ def test_odd_instances_now_and_then_do_not_bring_a_closed_novelty_back():
     assert back.state is NoveltyState.REGRESSED
     mine, _ = world.desk.attempts(novelty.id)
     assert mine.tried < 20, "what it costs counts from when it came back"
+
+
+def test_a_closed_novelty_remembers_no_more_odd_instances_than_could_bring_it_back():
+    novelty = Novelty("n", "n", NoveltyState.CLOSED, START, START, 0, (), Cost(0, 0, 0))
+    file = File(novelty, START, set(), pace=1.0)
+    for hour in range(100):
+        odd = Sighting(f"o-{hour}", 0, "r", START + timedelta(hours=hour), np.zeros(4))
+        assert not file.join([odd], returns=12)
+    assert [s.observation for s in file.returned] == [f"o-{hour}" for hour in range(88, 100)]
 
 
 def test_what_was_seen_before_a_novelty_was_closed_does_not_bring_it_back_when_it_comes_late():

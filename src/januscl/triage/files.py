@@ -39,7 +39,7 @@ class File:
         keys: Of all its instances.
         members: The latest 300 of them, oldest first.
         closed: What was seen up to then does not bring it back; None before it was closed.
-        returned: Instances seen since.
+        returned: Instances seen since, of the latest frames that could bring it back.
         pace: Frames a second in which it was seen before; None where too few tell.
     """
 
@@ -85,8 +85,8 @@ class File:
         )
         if old.state is not NoveltyState.CLOSED:
             return False
-        self.returned.extend(self.since_closed(sightings))
-        latest = sorted(_frames(self.returned), key=lambda s: s.at)[-returns:]
+        since = _frames([*self.returned, *self.since_closed(sightings)])
+        self.returned = latest = sorted(since, key=lambda s: s.at)[-returns:]
         if len(latest) < returns:
             return False
         now = _pace([s.at for s in latest], latest[-1].at)

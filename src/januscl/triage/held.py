@@ -1,6 +1,6 @@
 """The table of all instances that the desk goes by: where each lies and whose it is."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,7 +38,9 @@ class Held:
         self.reach = np.zeros(count, np.float32)
         self.names: list[str] = []
         self._numbers: dict[str, int] = {}
-        self._frames: dict[str, int] = {}
+        self._frames: dict[str, int] = {}  # of those that hold anything
+        self._next = 0
+        self._sizes: Counter[str] = Counter()
         self._rows: dict[Key, int] = {}
         self._members: dict[int, deque[Key]] = {}
         self._free: list[int] = []
@@ -73,8 +75,8 @@ class Held:
         return apart, nearest, near
 
     def frame(self, observation: str) -> int:
-        """Return the number of a frame."""
-        return self._frames.setdefault(observation, len(self._frames))
+        """Return the number of a frame; of one that holds nothing yet, the next that is free."""
+        return self._frames.get(observation, self._next)
 
     def put(
         self, key: Key, place: Vectors, reach: float, novelty: str | None, mute: bool = False
@@ -85,7 +87,7 @@ class Held:
         row = self._rows[key] = self._free.pop()
         self._places[row], self._squares[row] = place, (place**2).sum()
         self.reach[row] = reach
-        self._frame[row], self.owner[row] = self.frame(key[0]), WAITING
+        self._frame[row], self.owner[row] = self._enter(key[0]), WAITING
         if mute:
             self._mute.add(key)
         if novelty is not None:
@@ -114,6 +116,17 @@ class Held:
         self.reach[row] = 0
         self._frame[row], self.owner[row] = -1, FREE
         self._free.append(row)
+        self._sizes[key[0]] -= 1
+        if not self._sizes[key[0]]:
+            del self._sizes[key[0]], self._frames[key[0]]
+
+    def _enter(self, observation: str) -> int:
+        """Count one more row of a frame; return its number."""
+        if observation not in self._frames:
+            self._frames[observation] = self._next
+            self._next += 1
+        self._sizes[observation] += 1
+        return self._frames[observation]
 
     def _grow(self) -> None:
         """Make room for half as many more."""

@@ -53,9 +53,9 @@ class Cameras:
         camera = observation.frame.camera
         health = self._health.get(camera)
         signals = [] if health is None else health.score(observation)
-        learns = health is None or camera in self._provisional
-        bad = main_cause(signals) or self._barred(camera, observation.frame.at)
-        if learns and camera in self._watched and not bad:
+        learns = camera in self._watched and (health is None or camera in self._provisional)
+        # Asked last and seldom: it goes through all tickets that ever were.
+        if learns and not (main_cause(signals) or self._barred(camera, observation.frame.at)):
             self._learn(camera, observation)
         return signals
 
