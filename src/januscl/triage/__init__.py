@@ -2,8 +2,9 @@
 
 Owns: what an event is, when a fault gets its ticket and which frames that quarantines, which
 novelty an instance belongs to and what it costs, which frames leave the model in doubt, which
-frames a campaign takes. May call: core, numpy, scikit-learn. Keeps its state in memory and
-returns what changed; moves nothing.
+frames a campaign takes; in `januscl.triage.diagnosis`, which loads OpenCV and two small files of
+weights, what was wrong with the mask of a failed pick. May call: core, numpy, OpenCV, scikit-learn.
+Keeps its state in memory and returns what changed; moves nothing.
 """
 
 from januscl.triage.cost import Attempts, expected_cost

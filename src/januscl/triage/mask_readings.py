@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from januscl.core import HALFWAY_SURE, UNEXPLAINED, BoolMask, Depth, Instances, decode_mask
-from januscl.triage.surfaces import Edges, grown, measured, parts_of
+from januscl.triage.surfaces import Edges, grown, measured, parts_of, wider
 
 _STANDS = 0.005  # metres over the bin below which there may be nothing but the bin
 _REACH = 40  # px that a surface is followed beyond the mask
@@ -78,17 +78,17 @@ def read_mask(
     inner = _eroded(mask, 5)
     parts = parts_of(inner, strength) if inner.any() else [mask]
     others, swallowed, shared = _others(row, seen, mask)
-    beyond = grown(mask, (_wider(strength > 1, 3)) | ~stands, _REACH) & ~mask
+    beyond = grown(mask, (wider(strength > 1, 3)) | ~stands, _REACH) & ~mask
     rim = mask & ~_eroded(mask, 3)
     unseen, above = _unseen(row, seen, mask, depth)
     return MaskReadings(
         low=_share(~stands, mask),
-        on_edge=_share(_wider(strength > 1, 5), rim),
+        on_edge=_share(wider(strength > 1, 5), rim),
         solid=_solid(mask),
         second=_second(parts, depth) / max(int(inner.sum()), 1),
         beyond_others=float((beyond & others).sum() / area),
         beyond_none=float((beyond & ~others).sum() / area),
-        open_border=_share(_wider(others, 5) & ~_wider(strength > 1, 3), rim),
+        open_border=_share(wider(others, 5) & ~wider(strength > 1, 3), rim),
         swallowed=swallowed,
         shared=shared,
         unseen=unseen / area,
@@ -114,7 +114,7 @@ def _second(parts: Sequence[BoolMask], depth: Depth | None) -> float:
     side of what lies across it.
     """
     for part in parts[1:]:
-        touches = bool((_wider(part, 5) & parts[0]).any())
+        touches = bool((wider(part, 5) & parts[0]).any())
         if touches or depth is None or _apart(parts[0], part, depth) > _SAME_PLANE:
             return float(part.sum())
     return 0.0
@@ -147,7 +147,7 @@ def _others(row: int, seen: Instances, mask: BoolMask) -> tuple[BoolMask, float,
 
 def _unseen(row: int, seen: Instances, mask: BoolMask, depth: Depth | None) -> tuple[float, float]:
     """Return pixels of the largest unexplained region beside a mask, and how far above it lies."""
-    around, largest, above = _wider(mask, 2 * _NEAR + 1), 0.0, 0.0
+    around, largest, above = wider(mask, 2 * _NEAR + 1), 0.0, 0.0
     for other in np.flatnonzero(seen.labels == UNEXPLAINED).tolist():
         region = decode_mask(seen.masks[other])
         if other == row or not (region & around).any() or region.sum() <= largest:
@@ -156,7 +156,7 @@ def _unseen(row: int, seen: Instances, mask: BoolMask, depth: Depth | None) -> t
         if depth is None:
             continue
         solid = measured(depth)
-        beside, there = mask & _wider(region, 2 * _NEAR + 1) & solid, region & around & solid
+        beside, there = mask & wider(region, 2 * _NEAR + 1) & solid, region & around & solid
         if beside.any() and there.any():
             above = float(np.median(depth[beside]) - np.median(depth[there]))
     return largest, above
@@ -181,10 +181,6 @@ def _nearer(depth: Depth, ground: Depth) -> Depth:
 def _share(where: BoolMask, of: BoolMask) -> float:
     """Return the share of some pixels that another mask holds; 0 of none."""
     return float(where[of].mean()) if of.any() else 0.0
-
-
-def _wider(where: BoolMask, side: int) -> BoolMask:
-    return np.asarray(cv2.dilate(where.astype(np.uint8), np.ones((side, side), np.uint8)) > 0)
 
 
 def _eroded(where: BoolMask, side: int) -> BoolMask:

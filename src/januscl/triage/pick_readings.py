@@ -10,7 +10,7 @@ from januscl.core import UNEXPLAINED, BoolMask, Depth, Observation, Outcome, dec
 from januscl.triage.mask_readings import read_mask
 from januscl.triage.redraw import Redrawn, channels_of, redraw
 from januscl.triage.seat import Places, deepest, seat_at
-from januscl.triage.surfaces import find_edges, measured
+from januscl.triage.surfaces import find_edges, measured, wider
 
 _STANDS = 0.005  # metres over the bin below which there may be nothing but the bin
 _WENT = 0.008  # metres
@@ -134,7 +134,7 @@ def _cup(
 def _around(depth: Depth, whole: BoolMask, covered: BoolMask) -> Readings:
     """Measure what lies higher than the package beside it, and how much of that is not covered."""
     metres = np.where(measured(depth), depth, np.inf).astype(np.float32)
-    ring = _wider(whole, 7) & ~whole
+    ring = wider(whole, 7) & ~whole
     nearest = cv2.erode(np.where(whole, metres, np.inf).astype(np.float32), np.ones((9, 9)))
     finite = np.isfinite(nearest) & np.isfinite(metres)
     higher = np.zeros(whole.shape, np.bool_)
@@ -204,7 +204,3 @@ def _pixel(point: tuple[float, float], mask: BoolMask) -> tuple[int, int]:
 
 def _length(vector: NDArray[np.float64]) -> float:
     return float(np.nan_to_num(np.linalg.norm(vector)))
-
-
-def _wider(where: BoolMask, side: int) -> BoolMask:
-    return np.asarray(cv2.dilate(where.astype(np.uint8), np.ones((side, side), np.uint8)) > 0)

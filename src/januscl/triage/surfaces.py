@@ -101,6 +101,11 @@ def grown(mask: BoolMask, blocked: BoolMask, reach: int) -> BoolMask:
     return np.asarray(front > 0)
 
 
+def wider(where: BoolMask, side: int) -> BoolMask:
+    """Return a mask ``(H, W)`` and what lies in a square of ``side`` px about any of it."""
+    return np.asarray(cv2.dilate(where.astype(np.uint8), np.ones((side, side), np.uint8)) > 0)
+
+
 def _joined(labels: NDArray[np.int32], strength: Strength, count: int) -> NDArray[np.int64]:
     """Return for each basin the part that it belongs to, ``(count + 1,)``."""
     total, length = np.zeros((count + 1, count + 1)), np.zeros((count + 1, count + 1))

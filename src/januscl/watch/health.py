@@ -45,7 +45,7 @@ class CameraHealth:
 
     Measured outside the instances, and place by place only where the reference holds still, so
     that packages of any look are no fault, even those that the model missed. Remembers the
-    frame before, to tell a frozen picture, the brightness of six frames, to tell a flicker, and
+    frame before, to tell a frozen picture, the brightness of eight frames, to tell a flicker, and
     `lasting` readings of each place, as dirt is told from a missed package by its staying; so a
     dirty lens is seen that many frames late, less a fifth, later where packages mostly lie, and
     never where the background has no detail. `began` tells when it was there first.

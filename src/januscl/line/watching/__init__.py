@@ -1,4 +1,4 @@
-"""The parts of the observer: cameras, bins, models, tickets, changes, picks.
+"""The parts of the observer: cameras, bins, models, tickets, changes, picks, diagnoses.
 
 Each keeps what it must remember of the fleet in memory, and what others must know in the workspace.
 May call: core, watch, triage, store. Moves nothing; `januscl.line.observer` joins them.
