@@ -83,7 +83,8 @@ def test_the_commands_are_those_that_the_manual_promises():
     assert {name[0] for name in LEAVES} == {
         "demo", "replay", "train", "evaluate", "deck", "events", "tickets", "novelties", "release",
         "status", "rejects", "audit", "labels", "models", "version", "backup", "restore", "fsck",
-        "serve", "token", "config", "worker", "remember", "notify",
+        "serve", "token", "config", "worker", "remember", "notify", "begin", "kinds",
+        "adapt", "pretrain", "verdict", "watch",
     }  # fmt: skip
 
 

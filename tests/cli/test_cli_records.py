@@ -344,6 +344,7 @@ def test_evidence_is_whole_below_its_row_on_a_terminal_and_on_its_line_elsewhere
         for ticket in opened.catalogue.tickets.list():
             opened.catalogue.tickets.put(replace(ticket, evidence=long))
     assert all(row["evidence"] == long for row in listed("tickets", "-w", tmp_path / "w"))
+    monkeypatch.setattr(console, "_width", None)  # COLUMNS may have told it one
     lines = janus("tickets", "-w", tmp_path / "w").stdout.splitlines()
     assert [line.strip().endswith(long) for line in lines] == [False, False, True, True]
     assert "opened (UTC)" in lines[1]

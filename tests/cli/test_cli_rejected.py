@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from januscl.annotate import Reject, write_coco
 from januscl.cli.main import app
+from januscl.cli.output import errors
 from januscl.cli.photographs import read_photographs
 from januscl.cli.rejected import tell_rejects
 from januscl.core import InvalidInput, Taxonomy
@@ -129,7 +130,8 @@ def test_photographs_of_two_cameras_that_number_alike_are_all_used(tmp_path, cap
     assert capsys.readouterr().err == ""
 
 
-def test_where_there_is_no_terminal_a_path_is_not_broken(capsys):
+def test_where_there_is_no_terminal_a_path_is_not_broken(capsys, monkeypatch):
+    monkeypatch.setattr(errors, "_width", None)  # COLUMNS may have told it one
     path = f"{'a folder/' * 20}p.png"
     tell_rejects([Reject(path, "nothing in it is labelled")])
     told = capsys.readouterr().err.splitlines()

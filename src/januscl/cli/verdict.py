@@ -17,7 +17,7 @@ from januscl.cli.options import (
     existing,
     model_version,
 )
-from januscl.cli.output import console, print_json, print_rows
+from januscl.cli.output import console, errors, print_json, print_rows
 from januscl.core import Answer, InvalidInput, NotFound
 from januscl.store import VerdictRow, Workspace
 
@@ -97,7 +97,7 @@ def _write_page(workspace: Workspace, row: VerdictRow, page: Path, threads: int)
 
     named = {score.slice for score in row.verdict.slices}
     slices = [part for part in workspace.catalogue.slices.list() if part.name in named]
-    with limited_threads(threads), console.status("Looking at every picture of history"):
+    with limited_threads(threads), errors.status("Looking at every picture of history"):
         judge = Judge(workspace, Shelf(workspace))
         card = verdict_card(workspace, row, judge, model_names(workspace))
         judged = [

@@ -10,6 +10,8 @@ from januscl.core import InvalidInput
 
 FILE = "workflows.db"
 _BUSY_MS = 30_000
+_WAIT_S = 5
+"""For a server that does not answer: who only looks must not hang."""
 
 
 def place_of(catalogue: URL, folder: Path, said: str | None = None) -> Path | str:
@@ -69,5 +71,6 @@ def existing_engine(place: Path | str) -> Engine | None:
     Nothing is made by it: on a server, the first look fails where there is no database.
     """
     if "://" in str(place):
-        return create_engine(server_url(str(place)), hide_parameters=True)
+        url = server_url(str(place))
+        return create_engine(url, hide_parameters=True, connect_args={"connect_timeout": _WAIT_S})
     return sqlite_engine(Path(place)) if Path(place).is_file() else None
