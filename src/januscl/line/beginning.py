@@ -19,12 +19,11 @@ from januscl.line.elsewhere import place_of
 from januscl.line.kinds import kinds_of
 from januscl.line.remembering import Remembered, remember_set
 from januscl.line.shelf import Shelf
+from januscl.line.standing import UNTAUGHT
 from januscl.store import Workspace
 from januscl.train import CompactModel, Settings
 
 Progress = Callable[[str, int, int], None]
-_UNTAUGHT = "untaught"
-"""In the card of a champion that can name the kinds of its site and has not learned them yet."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def begin(
     """
     kinds_to_begin(workspace, base)
     catalogue, shelf = workspace.catalogue, Shelf(workspace)
-    card = {"name": "begun", _UNTAUGHT: settings is not None}
+    card = {"name": "begun", UNTAUGHT: settings is not None}
     untaught = shelf.add(base.grown(coco.taxonomy), at, parent=None, deck=None, card=card)
     catalogue.aliases.set("champion", untaught.id)
     done = remember_set(
@@ -115,7 +114,7 @@ def _begins(workspace: Workspace) -> bool:
         champion = workspace.catalogue.aliases.get("champion")
     except NotFound:
         return False
-    return bool(workspace.catalogue.models.get(champion).card.get(_UNTAUGHT))
+    return bool(workspace.catalogue.models.get(champion).card.get(UNTAUGHT))
 
 
 def _deck(workspace: Workspace, parent: ModelVersion, seed: int) -> Deck:

@@ -10,7 +10,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from januscl.core import Conflict, InvalidInput, ModelVersion, NotFound, Outcome
-from januscl.line.standing import Standing
+from januscl.line.standing import UNTAUGHT, Standing
 from januscl.line.wanting import REACH, Wanting
 from januscl.release.signing import new_key, read_key, sign_model
 from januscl.store import Catalogue, CheckIn, Workspace
@@ -85,12 +85,16 @@ class Desk:
         }
 
     def _desired(self, robot: str) -> ModelVersion | None:
-        """Return the version that a robot should run; the champion, for one in no known cell."""
+        """Return the version that a robot should run; the champion, for one in no known cell.
+
+        None while there is no champion, or it is still to be taught.
+        """
         try:
             champion, runs = _standing(self._catalogue)
         except NotFound:
             return None
-        return self._catalogue.models.get(runs.get(robot, champion))
+        model = self._catalogue.models.get(runs.get(robot, champion))
+        return None if model.card.get(UNTAUGHT) else model
 
     def _told(self, model: ModelVersion) -> dict[str, Any]:
         if model.id not in self._models:

@@ -10,6 +10,9 @@ from januscl.release import who_runs
 from januscl.store import Catalogue
 
 T = TypeVar("T")
+UNTAUGHT = "untaught"
+"""In the card of a champion that can name the kinds of its site and has not learned them yet; no
+robot is to run it."""
 _RECHECK = 1.0
 """Seconds after which another process's releases are looked for."""
 
