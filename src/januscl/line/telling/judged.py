@@ -1,6 +1,6 @@
 """One verdict of the gate as a page: what got better, what got worse, and in which pictures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,7 +20,6 @@ def verdict_story(
     slices: Sequence[report.Judged],
     card: report.VerdictCard,
     taxonomy: Taxonomy,
-    costs: Mapping[str, tuple[float, float]] | None = None,
 ) -> report.Story:
     """Return the page of a verdict.
 
@@ -28,8 +27,6 @@ def verdict_story(
         slices: What champion and challenger see in the slices of the verdict; one or more.
         card: The verdict, what was asked, and what the models are called.
         taxonomy: Names the kinds of the truths.
-        costs: What each model takes, by what is measured in words, such as ``ms a picture``:
-            the champion's and the challenger's.
     """
     pictures = sum(len(part.frames) for part in slices)
     return report.Story(
@@ -37,7 +34,7 @@ def verdict_story(
         lead=_SAID[card.verdict.answer],
         subtitle=f"{card.challenger} against the {card.against}, on {len(slices)} "
         f"{'slice' if len(slices) == 1 else 'slices'} with {pictures} pictures",
-        facts=(*_facts(slices, card.verdict), *_costs(costs or {})),
+        facts=_facts(slices, card.verdict),
         account=(f"{card.verdict.answer}: {' '.join(card.verdict.reasons)}",),
         taxonomy=taxonomy,
         comparisons=(report.changes(slices),),
@@ -90,10 +87,3 @@ def _groups(slices: Sequence[report.Judged], taxonomy: Taxonomy) -> tuple[report
     groups = [report.Group(a.by, a.name, a.truths, a.ap, b.ap) for a, b in pairs]
     order = np.argsort([group.after - group.before for group in groups], kind="stable")
     return tuple(groups[i] for i in order)
-
-
-def _costs(costs: Mapping[str, tuple[float, float]]) -> tuple[report.Fact, ...]:
-    return tuple(
-        report.Fact(what.capitalize(), f"{after:.3g}", f"{before:.3g} before")
-        for what, (before, after) in costs.items()
-    )
