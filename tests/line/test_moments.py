@@ -36,6 +36,30 @@ def test_no_moment_is_both_learned_from_and_judged_by():
     assert 0.2 * 60 <= len(held) <= 0.5 * 60
 
 
+def test_the_share_is_met_however_long_moments_are():
+    lengths = [1, 10, 3, 4, 10, 6, 3, 10, 6, 7]  # every third from the second would be half
+    starts = np.cumsum([0, *lengths[:-1]])
+    frames = [
+        observation(int(start) + k, f"r{n % 4}", 300 * n + k)
+        for n, (start, length) in enumerate(zip(starts, lengths, strict=True))
+        for k in range(length)
+    ]
+    assert len(frames) == 60
+    assert abs(len(hold_back(frames, 1 / 3)) - 20) <= 3
+    assert abs(len(hold_back(frames, 1 / 2)) - 30) <= 5
+
+
+def test_something_judges_and_something_teaches_whatever_the_share():
+    for lengths in ([1, 1], [1, 10], [10, 1]):
+        frames = [
+            observation(10 * n + k, f"r{n}", k)
+            for n, size in enumerate(lengths)
+            for k in range(size)
+        ]
+        for share in (0.01, 1 / 3, 0.99):
+            assert 0 < len(hold_back(frames, share)) < len(frames)
+
+
 def test_a_single_moment_is_cut_at_its_end():
     frames = [observation(k, "a", 2.5 * k) for k in range(9)]
     assert hold_back(frames, 1 / 3) == {"o006", "o007", "o008"}

@@ -46,12 +46,19 @@ def moments(frames: Sequence[Observation], pause: timedelta = _PAUSE) -> list[li
 def hold_back(frames: Sequence[Observation], share: float) -> set[str]:
     """Return the ids of about ``share`` of the frames, in whole moments spread over time.
 
-    Where all frames are of one moment, its last frames are held back, which is the best there is.
+    A moment is held back where that brings what is held so far nearer to its share of what came so
+    far. Where all frames are of one moment, its last frames are held back, which is the best there
+    is.
     """
     groups = moments(frames)
-    stride = max(2, round(1 / share))
     if len(groups) < 2:
-        return {
-            frame.id for group in groups for frame in group[len(group) - len(group) // stride :]
-        }
-    return {frame.id for group in groups[1::stride] for frame in group}
+        return {frame.id for group in groups for frame in group[round(len(group) * (1 - share)) :]}
+    held: list[list[Observation]] = []
+    seen = kept = 0
+    for group in groups:
+        seen += len(group)
+        short = share * seen - kept
+        if abs(short - len(group)) < abs(short) and kept + len(group) < len(frames):
+            held.append(group)
+            kept += len(group)
+    return {frame.id for group in held or [min(groups, key=len)] for frame in group}
