@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from januscl.core import InvalidInput, Signal
+from januscl.core import InvalidInput, Signal, Ticket
 from januscl.triage import FaultDesk
 from januscl.watch import EProcess
 
@@ -138,6 +138,36 @@ def test_tickets_survive_a_restart_and_are_closed_by_the_new_desk():
     assert after.quarantines("c", at(2))
     (closed,) = run(after, ["defocus"] * 8 + [None] * 5, first=8)
     assert (closed.id, closed.closed) == (opened.id, at(16))
+
+
+def test_a_camera_that_is_bad_now_and_then_for_months_waits_for_no_ticket_that_long():
+    desk = FaultDesk(EProcess)
+    assert run(desk, ([None] * 4 + ["defocus"]) * 400) == []
+    assert not desk.quarantines("c", at(1800))
+    assert desk.quarantines("c", at(1999)), "its latest bad frames may become a ticket"
+    (ticket,) = run(desk, ["defocus"] * 20, first=2000)
+    assert ticket.began > at(1940)
+
+
+def test_frames_under_any_of_a_cameras_closed_tickets_are_quarantined():
+    desk = FaultDesk(EProcess)
+    for start in (0, 100, 200):
+        run(desk, ["defocus"] * 10 + [None] * 10, first=start)
+    for known in (desk, FaultDesk(EProcess, tickets=reversed(desk.tickets))):
+        barred = [minute for minute in range(300) if known.quarantines("c", at(minute))]
+        assert barred == [*range(11), *range(100, 111), *range(200, 211)]
+
+
+def test_whether_a_frame_is_quarantined_is_not_asked_of_every_ticket_there_ever_was(monkeypatch):
+    desk = FaultDesk(EProcess)
+    for start in range(0, 3000, 30):
+        run(desk, ["defocus"] * 10 + [None] * 10, first=start)
+    asked = []
+    covers = Ticket.covers
+    monkeypatch.setattr(Ticket, "covers", lambda *given: asked.append(given) or covers(*given))
+    assert not desk.quarantines("c", at(2999))
+    assert not desk.quarantines("c", at(2985))
+    assert len(asked) <= 1
 
 
 def test_frames_out_of_order_are_refused_with_the_fix():

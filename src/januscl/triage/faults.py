@@ -1,10 +1,12 @@
 """Faults become tickets: one for each fault, from its first bad frame to its last."""
 
+from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
+from operator import attrgetter
 from typing import Protocol
 
 from januscl.core import InvalidInput, Signal, Ticket, new_id, utc
@@ -12,6 +14,8 @@ from januscl.core import InvalidInput, Signal, Ticket, new_id, utc
 _STRANGE = 0.02  # p-value
 _REMARKABLE = 0.1
 """Share of strange instances that is beyond what known ones show: five times their chance."""
+_RUN = 50
+"""Frames of a camera, bad or not, that a run may span: long beyond what a lasting fault takes."""
 
 
 class Evidence(Protocol):
@@ -29,10 +33,12 @@ class _Bad:
     """A frame at fault.
 
     Attributes:
+        number: Of the frame, among its camera's.
         began: When its cause was there first: the frame's time, or before.
         strange, judged: Instances that are strange to the model's watchers, of how many.
     """
 
+    number: int
     at: datetime
     signal: Signal
     began: datetime
@@ -42,15 +48,20 @@ class _Bad:
 
 @dataclass
 class _Camera:
-    """What is known of one camera: the run of bad frames that no open ticket explains."""
+    """What is known of one camera: the run of bad frames that no open ticket explains.
+
+    Its closed tickets are `past`, those that closed last at the end.
+    """
 
     evidence: Evidence
+    frames: int = 0
     last: datetime | None = None
     run: list[_Bad] = field(default_factory=list)
     healthy: int = 0
     mended_at: datetime | None = None
     closed: datetime | None = None
     open: dict[str, Ticket] = field(default_factory=dict)
+    past: list[Ticket] = field(default_factory=list)
 
 
 class FaultDesk:
@@ -62,8 +73,9 @@ class FaultDesk:
     commonest in the run. It `began` with the first frame of the run, or before it, where the
     camera's watcher knows by hindsight, but not before the ticket before it closed. It `closed`
     with the first of the healthy frames that closed it, so that no frame known to be bad lies
-    outside. Its evidence is that of the worst frame, with the time and with what the model saw
-    meanwhile.
+    outside. A camera that is bad now and then, but never often enough for a ticket, has a run that
+    goes back 50 of its frames and no further. A ticket's evidence is that of the worst frame, with
+    the time and with what the model saw meanwhile.
 
     Args:
         new_evidence: Makes the process of one camera, such as `januscl.watch.EProcess`.
@@ -86,6 +98,8 @@ class FaultDesk:
         for ticket in self._tickets.values():
             if ticket.closed is None:
                 self._camera(ticket.camera).open[ticket.cause] = ticket
+            else:
+                insort(self._camera(ticket.camera).past, ticket, key=attrgetter("closed"))
 
     @property
     def tickets(self) -> tuple[Ticket, ...]:
@@ -124,12 +138,16 @@ class FaultDesk:
                 "Sort the frames of a camera by time before they reach the desk.",
             )
         state.last = at
+        state.frames += 1
+        while state.run and state.run[0].number <= state.frames - _RUN:
+            del state.run[0]
         if cause is None:
             return self._healthy(state, at)
         since = min(at, utc(began or at))
         if state.closed is not None:
             since = max(since, state.closed)
-        return self._bad(state, camera, robot, _Bad(at, cause, since, *_strange(beside)))
+        bad = _Bad(state.frames, at, cause, since, *_strange(beside))
+        return self._bad(state, camera, robot, bad)
 
     def quarantines(self, camera: str, at: datetime) -> bool:
         """Say whether a frame must be kept out of training.
@@ -137,9 +155,15 @@ class FaultDesk:
         True under a ticket, and from the beginning of a run of bad frames on while it is not
         known yet whether that becomes a ticket.
         """
-        state = self._cameras.get(camera)
-        pending = state is not None and any(utc(at) >= bad.began for bad in state.run)
-        return pending or any(t.covers(camera, utc(at)) for t in self._tickets.values())
+        state, at = self._cameras.get(camera), utc(at)
+        if state is None:
+            return False
+        # Tickets that closed before the frame was taken do not cover it.
+        since = bisect_left(state.past, at, key=attrgetter("closed"))
+        tickets = (*state.open.values(), *state.past[since:])
+        return any(at >= bad.began for bad in state.run) or any(
+            ticket.covers(camera, at) for ticket in tickets
+        )
 
     def _camera(self, name: str) -> _Camera:
         return self._cameras.setdefault(name, _Camera(self._new_evidence()))
@@ -155,6 +179,8 @@ class FaultDesk:
         closed = tuple(replace(t, closed=max(t.opened, mended)) for t in state.open.values())
         self._tickets.update({ticket.id: ticket for ticket in closed})
         state.open.clear()
+        for ticket in closed:
+            insort(state.past, ticket, key=attrgetter("closed"))
         if closed:
             state.closed = mended
         _forget_run(state)

@@ -54,7 +54,6 @@ class Cameras:
         health = self._health.get(camera)
         signals = [] if health is None else health.score(observation)
         learns = camera in self._watched and (health is None or camera in self._provisional)
-        # Asked last and seldom: it goes through all tickets that ever were.
         if learns and not (main_cause(signals) or self._barred(camera, observation.frame.at)):
             self._learn(camera, observation)
         return signals
