@@ -1,26 +1,39 @@
-"""How far each instance is from every instance the fleet knows."""
+"""How strange each instance is: far from all that the fleet knows, or of a kind that gathers."""
 
 from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from januscl.core import Conflict, InvalidInput, Observation, Signal
-from januscl.watch.calibration import conformal_p
+from januscl.watch.gaussian import Residual
+from januscl.watch.lean import Lean, upper_tail
+from januscl.watch.nearness import Nearest
+from januscl.watch.seen import Detector, Seen, Vectors, seen_in
 
 _LARGEST = 3000
-_LEAST_SPREAD = 0.1  # of the mean spread; a direction that never varied tells nothing
+_FOLDS = 5
+_MAIN = 0.97
+_OF_DISTANCE, _OF_LEAN = 0.35, (0.2, 0.25)
+"""How the chance of a false alarm is shared out once there is something to lean to.
+
+What is left of 1 is for cameras that look a little different from those of the reference.
+"""
 
 
 class InstanceNovelty:
-    """Distance of an instance's embedding to its k-th nearest in the reference.
+    """Distance of an instance from what the model knows, and whether its like has become common.
 
-    Each direction of the embedding is centred and scaled by its spread in the reference; the k-th
-    neighbour is robust to a stray one (Sun and others, Out-of-distribution detection with deep
-    nearest neighbors, ICML 2022; without their scaling to unit length, as how strong a texture
-    is tells as much as which). A reference distance leaves out the instances of its own
-    observation, which would be too near.
+    The distance is the geometric mean of two, each direction of the embedding centred and scaled by
+    its spread in the reference: to the k-th nearest known instance (Sun and others,
+    Out-of-distribution detection with deep nearest neighbors, ICML 2022; without their scaling to
+    unit length, as how strong a texture is tells as much as which), and from the main directions
+    of the known ones (see `Residual`).
+
+    Some kinds lie among the known ones. As soon as enough instances have gone by, what is new in
+    the recent ones counts as well (see `Lean`): so the watcher remembers what it scores, and is
+    shown the observations in their order. The p-value is the smallest of the three, each divided by
+    its share of the chance of a false alarm (Bonferroni's correction, weighted).
 
     Args:
         neighbours: k.
@@ -32,7 +45,8 @@ class InstanceNovelty:
         if neighbours < 1:
             raise InvalidInput("neighbours", "1 or more", f"{neighbours}", "5 is usual.")
         self.neighbours = neighbours
-        self._known: NDArray[np.float64] | None = None
+        self._detectors: tuple[Detector, ...] = (Nearest(neighbours), Residual(_MAIN))
+        self._lean: Lean | None = None
 
     def fit(self, reference: Sequence[Observation]) -> Self:
         """Learn what instances look like to the model that made the reference.
@@ -43,26 +57,21 @@ class InstanceNovelty:
         Raises:
             InvalidInput: There are too few instances with embeddings to compare.
         """
-        rows = [_counted(o) for o in reference]
-        groups = np.repeat(np.arange(len(rows)), [len(r) for r, _ in rows])
-        if np.unique(groups).size < 2 or groups.size < 4 * self.neighbours:
+        known = seen_in(reference)
+        groups = np.unique(known.groups).size
+        if groups < 2 or len(known) < 4 * self.neighbours:
             raise InvalidInput(
                 "novelty reference",
                 f"{4 * self.neighbours} instances with embeddings from 2 or more observations",
-                f"{groups.size} from {np.unique(groups).size}",
+                f"{len(known)} from {groups}",
                 "Use a model that gives embeddings, and a longer healthy window.",
             )
-        embeddings = np.concatenate([e for r, e in rows if len(r)])
-        kept = np.linspace(0, groups.size - 1, min(groups.size, _LARGEST)).astype(np.int64)
-        embeddings, groups = embeddings[kept].astype(np.float64), groups[kept]
-        spread = embeddings.std(axis=0)
-        self._middle = embeddings.mean(axis=0)
-        self._spread = np.maximum(spread, max(_LEAST_SPREAD * float(spread.mean()), 1e-9))
-        self._known = self._place(embeddings)
-        distances = _distances(self._known, self._known)
-        distances[groups[:, None] == groups[None, :]] = np.inf
-        healthy = np.partition(distances, self.neighbours - 1, axis=1)[:, self.neighbours - 1]
-        self._healthy = healthy[np.isfinite(healthy)]
+        kept = np.linspace(0, len(known) - 1, min(len(known), _LARGEST)).astype(np.int64)
+        known = known.only(kept)
+        self._healthy = np.sort(self._left_out(known))
+        self._usual = max(float(np.median(self._healthy)), 1e-9)
+        self._gauges = [detector.learn(known) for detector in self._detectors]
+        self._lean = Lean(known)
         return self
 
     def score(self, observation: Observation) -> list[Signal]:
@@ -73,39 +82,50 @@ class InstanceNovelty:
         Raises:
             Conflict: It has not been fitted.
         """
-        if self._known is None:
+        if self._lean is None:
             raise Conflict("InstanceNovelty has no reference; call fit with known observations")
-        rows, embeddings = _counted(observation)
-        if not len(rows):
+        if observation.instances.embeddings is None:
             return []
-        distances = _distances(self._place(embeddings), self._known)
-        nearest = np.partition(distances, self.neighbours - 1, axis=1)[:, self.neighbours - 1]
-        usual = max(float(np.median(self._healthy)), 1e-9)
+        seen = seen_in([observation])
+        self._lean.look(observation, seen.embeddings)
+        if not len(seen):
+            return []
+        away = _far([gauge(seen) for gauge in self._gauges])
+        p_values, gathers = upper_tail(self._healthy, away), np.zeros(len(seen), np.bool_)
+        by_lean = self._lean.p_values(seen.embeddings)
+        if by_lean is not None:
+            lean = (by_lean / _OF_LEAN).min(axis=1)
+            gathers = lean < p_values / _OF_DISTANCE
+            p_values = np.minimum(np.minimum(p_values / _OF_DISTANCE, lean), 1.0)
         return [
             Signal(
                 f"{self.name}.distance",
-                float(distance),
-                conformal_p(self._healthy, float(distance)),
-                int(row),
-                float(distance) / usual,
-                f"{distance / usual:.1f} times as far from anything known as is usual",
+                each,
+                p,
+                row,
+                each / self._usual,
+                _told(each / self._usual, g),
             )
-            for row, distance in zip(rows, nearest, strict=True)
+            for row, each, p, g in zip(
+                seen.rows.tolist(), away.tolist(), p_values.tolist(), gathers.tolist(), strict=True
+            )
         ]
 
-    def _place(self, embeddings: NDArray[np.floating]) -> NDArray[np.float64]:
-        return np.asarray((embeddings - self._middle) / self._spread)
+    def _left_out(self, known: Seen) -> Vectors:
+        """Return the distance ``(N,)`` of each instance from what its fold left out."""
+        folds = np.unique(known.groups, return_inverse=True)[1] % _FOLDS
+        found = np.zeros(len(known))
+        for fold in np.unique(folds):
+            away = folds == fold
+            left = known.only(away)
+            found[away] = _far([d.learn(known.only(~away))(left) for d in self._detectors])
+        return found
 
 
-def _counted(observation: Observation) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the rows that count, ``(K,)``, and their embeddings, ``(K, D)``."""
-    seen = observation.instances
-    if seen.embeddings is None:
-        return np.zeros(0, np.int64), np.zeros((0, 0), np.float32)
-    rows = seen.counted()
-    return rows, seen.embeddings[rows]
+def _far(distances: Sequence[Vectors]) -> Vectors:
+    return np.asarray(np.sqrt(distances[0] * distances[1]))
 
 
-def _distances(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-    squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)[None, :]
-    return np.asarray(np.sqrt(np.maximum(squares - 2 * left @ right.T, 0)))
+def _told(times: float, gathers: bool) -> str:
+    told = f"{times:.1f} times as far from anything known as is usual"
+    return f"{told}, and of a sort that has become more common" if gathers else told

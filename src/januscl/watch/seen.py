@@ -99,8 +99,9 @@ def spread_of(embeddings: Vectors) -> Vectors:
 
 def distances(left: Vectors, right: Vectors) -> Vectors:
     """Return the distance of each row of ``left (N, D)`` to each of ``right (M, D)``."""
-    squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)[None, :]
-    return np.asarray(np.sqrt(np.maximum(squares - 2 * left @ right.T, 0)))
+    squares = np.einsum("ij,ij->i", left, left)[:, None] + np.einsum("ij,ij->i", right, right)
+    squares -= 2 * left @ right.T
+    return np.asarray(np.sqrt(np.maximum(squares, 0, out=squares), out=squares))
 
 
 def kth(apart: Vectors, k: int) -> Vectors:

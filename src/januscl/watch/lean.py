@@ -1,0 +1,116 @@
+"""Where the instances of late lean: a kind that lies among the known ones, and more densely."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from januscl.core import Observation
+from januscl.watch.gaussian import whitening
+from januscl.watch.seen import Seen, Vectors, distances, spread_of
+
+_MOST_KNOWN = 1500
+_LEAST_GONE = 60
+_REFRESH = 16
+
+
+class Lean:
+    """P-values of instances by how far they go the way in which recent ones differ from known ones.
+
+    A kind that differs from every known one in several small ways is far from none of them. Once it
+    takes part in the fleet's work, the mean of all instances moves towards it, and the direction
+    between the two means, in the space where known instances vary alike in all directions, tells it
+    from them (Fisher, The use of multiple measurements in taxonomic problems, 1936).
+
+    A direction is made before the instance that it gauges was remembered, and each known one is
+    gauged without what lay in its own picture, so the p-values are conformal whatever the
+    direction. Of known kinds whose shares change, none gets small ones more often than stated by
+    more than the factor of its own change.
+
+    An instance is remembered once, when its camera no longer shows anything that looks like it: a
+    package that lies in many pictures is one witness, and what never moves is none.
+
+    Args:
+        known: Instances of known kinds. Beyond 1500 an even part is kept.
+        memories: Half-lives of the memories, in instances that have gone.
+    """
+
+    def __init__(self, known: Seen, memories: Sequence[float] = (100.0, 1000.0)) -> None:
+        kept = np.linspace(0, len(known) - 1, min(len(known), _MOST_KNOWN)).astype(np.int64)
+        known = known.only(kept)
+        self._middle, self._spread = known.embeddings.mean(axis=0), spread_of(known.embeddings)
+        self._whitening = whitening(known.embeddings - self._middle)
+        self._known = self._place(known.embeddings)
+        groups, counts = np.unique(known.groups, return_inverse=True, return_counts=True)[1:]
+        sums = np.zeros((counts.size, self._known.shape[1]))
+        np.add.at(sums, groups, self._known)
+        # The mean of the known ones is 0, and of all but one picture's a little to the other side.
+        without = -sums / (groups.size - counts)[:, None]
+        self._own = (self._known * without[groups]).sum(axis=1)
+        apart = distances(known.embeddings / self._spread, known.embeddings / self._spread)
+        apart[groups[:, None] == groups[None, :]] = np.inf
+        self._alike = float(np.median(apart.min(axis=1)))
+        self._keeps = 0.5 ** (1 / np.asarray(memories, dtype=np.float64))
+        self._sums = np.zeros((self._keeps.size, self._known.shape[1]))
+        self._weights = np.zeros(self._keeps.size)
+        self._shown: dict[str, tuple[str, Vectors]] = {}
+        self._gone = self._told = 0
+
+    def look(self, observation: Observation, embeddings: Vectors) -> None:
+        """Take a look of a camera: what it showed before and no longer shows is remembered.
+
+        Args:
+            observation: The look; the same one twice is one.
+            embeddings: ``(N, D)`` of its instances that count.
+        """
+        camera = observation.frame.camera
+        before = self._shown.get(camera)
+        if before is not None and before[0] == observation.id:
+            return
+        self._shown[camera] = (observation.id, embeddings)
+        if before is None or not len(before[1]):
+            return
+        gone = np.ones(len(before[1]), dtype=np.bool_)
+        if len(embeddings):
+            apart = distances(before[1] / self._spread, embeddings / self._spread)
+            gone = apart.min(axis=1) > self._alike
+        self._remember(self._place(before[1][gone]))
+
+    def p_values(self, embeddings: Vectors) -> Vectors | None:
+        """Return the p-values ``(N, M)`` of instances ``(N, D)`` by each of M memories.
+
+        None while fewer than 60 instances have gone.
+        """
+        if self._gone < _LEAST_GONE:
+            return None
+        if self._told == 0 or self._gone - self._told >= _REFRESH:
+            self._lean = self._sums / self._weights[:, None]
+            self._healthy = np.sort(self._lean @ self._known.T - self._own, axis=1)
+            self._told = self._gone
+        scores = self._place(embeddings) @ self._lean.T
+        pairs = zip(self._healthy, scores.T, strict=True)
+        return np.column_stack([upper_tail(healthy, score) for healthy, score in pairs])
+
+    def _place(self, embeddings: Vectors) -> Vectors:
+        return np.asarray((embeddings - self._middle) @ self._whitening)
+
+    def _remember(self, places: Vectors) -> None:
+        if not len(places):
+            return
+        # What is far out counts less: one odd instance does not set the direction.
+        far = np.linalg.norm(places, axis=1, keepdims=True) / (2 * np.sqrt(places.shape[1]))
+        faded = self._keeps[:, None] ** np.arange(len(places) - 1, -1, -1)
+        before = self._keeps ** len(places)
+        self._sums = before[:, None] * self._sums + faded @ (places / np.maximum(far, 1.0))
+        self._weights = before * self._weights + faded.sum(axis=1)
+        self._gone += len(places)
+
+
+def upper_tail(healthy: Vectors, scores: Vectors) -> Vectors:
+    """Return the conformal p-value ``(N,)`` of each score; see `januscl.watch.conformal_p`.
+
+    Args:
+        healthy: ``(M,)`` healthy scores in rising order.
+        scores: ``(N,)``.
+    """
+    at_least = healthy.size - np.searchsorted(healthy, scores, side="left")
+    return np.asarray((1 + at_least) / (healthy.size + 1))
