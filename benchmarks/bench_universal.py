@@ -17,11 +17,12 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from januscl.core import LabelledFrame, Taxonomy
 from januscl.evaluate import average_precision
-from januscl.line.adapting import adapt, adapting
+from januscl.line.adapting import LEARNING_RATE, adapt, adapting, sized
 from januscl.train import CompactModel, factory_model, limited_threads, universal_model
 from universal.sets import SETS
 
@@ -41,7 +42,7 @@ def start_of(name: str, known: Taxonomy, size: int, seed: int) -> CompactModel:
         return CompactModel.new(known, size, seed)
     shipped = {"factory": factory_model, "universal": universal_model}
     model = shipped[name]() if name in shipped else CompactModel.load(name)
-    return CompactModel(model.network, model.taxonomy, model.rows, size)
+    return sized(model, size)
 
 
 def score(
@@ -56,6 +57,7 @@ def score(
     share, times = TASKS[str(job["task"])]
     frames = learned[: max(1, round(share * len(learned)))]
     settings = adapting(given.steps * times, None, int(str(job["seed"])), given.threads)
+    settings = replace(settings, lr=given.lr)
     model = start_of(str(job["start"]), known, given.size, settings.seed)
     kept = given.folder / f"{'-'.join(str(v) for v in job.values())}.checkpoint".replace("/", "_")
 
@@ -95,6 +97,7 @@ def main() -> None:
     parser.add_argument("--labels", type=int, default=150)
     parser.add_argument("--judges", type=int, default=60)
     parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--lr", type=float, default=LEARNING_RATE, help="highest learning rate")
     parser.add_argument("--size", type=int, default=192, help="side of a picture in px")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--limit", type=float, default=float("inf"), help="seconds of this call")
@@ -112,7 +115,8 @@ def main() -> None:
                 _run_set(given, name, rows, file, deadline)
         except OutOfTimeError:
             complete = False
-    table([r for r in rows if (r["size"], r["steps"]) == (given.size, given.steps)])
+    told = {"size": given.size, "steps": given.steps, "lr": given.lr}
+    table([row for row in rows if told.items() <= row.items()])
     if not complete:
         print("\nThe time of this call is up; run it again to go on.")
         sys.exit(3)
@@ -131,7 +135,7 @@ def _run_set(
         for run in given.runs:
             start, _, task = run.rpartition(" ")
             job = {"set": name, "start": start, "task": task, "seed": seed, "size": given.size,
-                   "steps": given.steps}  # fmt: skip
+                   "steps": given.steps, "lr": given.lr}  # fmt: skip
             if not any(job.items() <= row.items() for row in rows):
                 jobs.append(job)
     if not jobs:

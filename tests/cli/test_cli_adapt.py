@@ -61,15 +61,61 @@ def test_a_pretrained_model_is_adapted_to_a_robot_with_a_curve(tmp_path, labels)
         "--threads", 1, "--json",
     )  # fmt: skip
     assert ended.exit_code == 0, ended.output
-    assert [point["pictures"] for point in json.loads(ended.stdout)["curve"]] == [0, 1, 2, 3]
+    points = json.loads(ended.stdout)["curve"]
+    assert [point["pictures"] for point in points] == [0, 1, 2, 3]
+    assert all(0 <= point["low"] <= point["high"] <= 1 for point in points)
     assert CompactModel.load(own).taxonomy == KINDS
-    assert curve.read_text().startswith("<svg")
+    assert "Judged by 1 picture kept apart" in curve.read_text()
     assert "exists" in str(janus("adapt", made, "--labels", labels, "--out", own).exception)
+
+
+@pytest.mark.parametrize(("size", "asked", "taken"), [(64, [], 192), (500, [], 384),
+                                                      (500, ["--input-px", 64], 64)])  # fmt: skip
+def test_the_shipped_model_is_fitted_to_the_size_of_a_robots_objects(tmp_path, size, asked, taken):
+    labels, own = tmp_path / "labels.json", tmp_path / "own.safetensors"
+    write_coco(labels, [draw(n, size=size) for n in range(2)], KINDS)
+    ended = janus(
+        "adapt", "universal", "--labels", labels, "--out", own, "--budget", "1steps",
+        "--threads", 1, "--json", *asked,
+    )  # fmt: skip
+    assert json.loads(ended.stdout)["input_px"] == taken
+    assert CompactModel.load(own).input_px == taken
+
+
+def test_a_models_own_size_is_kept_when_it_is_adapted(tmp_path, labels):
+    start, own = tmp_path / "start.safetensors", tmp_path / "own.safetensors"
+    CompactModel.new(KINDS, input_px=64).save(start)
+    ended = janus(
+        "adapt", start, "--labels", labels, "--out", own, "--budget", "1steps", "--threads", 1
+    )
+    assert "in 1 steps at 64 px" in ended.output
+    assert CompactModel.load(own).input_px == 64
 
 
 def test_a_pretraining_from_nothing_is_refused(tmp_path):
     ended = janus("pretrain", "--drawn", 0, "--piles", 0, "--out", tmp_path / "x.safetensors")
     assert ended.exit_code == 2
+
+
+def cut_short(labels):
+    for picture in labels.parent.rglob("*.png"):
+        picture.write_bytes(picture.read_bytes()[:-40])
+
+
+def unlabelled(labels):
+    write_coco(labels, [draw(0, kinds=())], KINDS)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"), [(cut_short, "damaged"), (unlabelled, "at least one picture with a label")]
+)
+def test_a_real_set_is_read_before_anything_is_simulated(tmp_path, spoil, told):
+    labels = tmp_path / "labels.json"
+    write_coco(labels, [draw(n) for n in range(2)], KINDS)
+    spoil(labels)
+    ended = janus("pretrain", labels, "--drawn", 1, "--piles", 0, "--out", tmp_path / "w.st")
+    assert told in str(ended.exception)
+    assert "simulating" not in ended.output
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path, labels):

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,7 @@ def test_the_curve_begins_with_the_model_as_it_was_and_never_learns_what_judges(
     monkeypatch.setattr("januscl.line.adapting.adapt", watched)
     points = label_curve(start, OWN, plates(8), adapting(1, None, 0, 1))
     assert [point.pictures for point in points] == [0, 2, 3, 6]
+    assert all(0 <= point.low <= point.high <= 1 for point in points)
     assert all(0 <= point.ap <= 1 for point in points)
     assert learned[0] < learned[1] < learned[2]
     assert len(learned[2]) == 6
@@ -57,8 +60,15 @@ def test_too_few_pictures_make_no_curve(start):
 
 
 def test_the_picture_of_a_curve_tells_each_point_and_escapes_its_title():
-    drawn = curve_picture([CurvePoint(0, 0.1), CurvePoint(15, 0.345)], "<b> & more")
+    points = [CurvePoint(0, 0.1, 0.05, 0.14), CurvePoint(15, 0.345, 0.3, 0.39)]
+    drawn = curve_picture(points, "<b> & more", "Judged by 5 pictures")
     assert drawn.startswith("<svg")
     assert 'xmlns="http://www.w3.org/2000/svg"' in drawn
-    for told in ("10.0", "34.5", ">15<", "labelled pictures", "&lt;b&gt; &amp; more"):
+    for told in ("10.0", "34.5", ">15<", "labelled pictures", "&lt;b&gt; &amp; more", "by 5"):
         assert told in drawn
+
+
+@pytest.mark.parametrize(("high", "most"), [(0.2, 30), (0.44, 50), (0.7, 80), (1.0, 100)])
+def test_the_scale_of_a_curve_ends_a_little_above_its_highest_interval(high, most):
+    drawn = curve_picture([CurvePoint(4, high / 2, 0.0, high)], "x")
+    assert re.findall(r'text-anchor="end"[^>]*>(\d+)<', drawn)[-1] == str(most)

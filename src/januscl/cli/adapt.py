@@ -9,9 +9,12 @@ import typer
 
 from januscl.cli.budget import BudgetOption
 from januscl.cli.options import (
+    SHIPPED,
     ForceOption,
+    InputOption,
     SeedOption,
     ThreadsOption,
+    check_input,
     check_model_file,
     check_model_out,
     check_out_file,
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from januscl.annotate import CocoSet
+    from januscl.line.adapting import CurvePoint
+    from januscl.train import CompactModel
 
 
 def adapt(  # noqa: PLR0913 - a command has as many options as it has
@@ -43,25 +48,25 @@ def adapt(  # noqa: PLR0913 - a command has as many options as it has
             help="Draw what more labels are worth: up to three more runs of this budget.",
         ),
     ] = None,
+    input_px: InputOption = None,
     seed: SeedOption = 0,
     threads: ThreadsOption = 2,
     force: ForceOption = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Make a new robot's model from a few labelled pictures; it names that robot's kinds alone."""
+    check_input(input_px)
     _check(model, out, curve, force)
-    found = _read(labels)
-    tell_rejects(found.rejects)
+    found = read_labelled(labels)
 
-    from januscl.cli.models import frames_of, model_named
+    from januscl.cli.models import frames_of
     from januscl.line.adapting import adapt as adapted
     from januscl.line.adapting import adapting, divided, label_curve
     from januscl.line.curve_picture import curve_picture
     from januscl.train import limited_threads
 
-    frames, start = frames_of(found), model_named(model)
-    if curve is not None:
-        divided(frames, seed)  # refused before anything is trained
+    frames, start = frames_of(found), _start(model, input_px, found)
+    judges = len(divided(frames, seed)[0]) if curve else 0  # refused before anything is trained
     settings = adapting(budget.steps, budget.seconds, seed, threads)
     kept, points = out.with_suffix(".checkpoint"), []
     with limited_threads(threads), progress_bars(json) as bars:
@@ -71,21 +76,46 @@ def adapt(  # noqa: PLR0913 - a command has as many options as it has
         if curve is not None:
             show = _shown(bars, "curve")
             points = label_curve(start, found.taxonomy, frames, settings, show)
-            drawn = curve_picture(points, f"{model} on {labels.name}, {budget} each")
-            write_atomically(curve, drawn.encode())
+            title = f"{Path(model).name} on {labels.name}, {budget} each"
+            write_atomically(curve, curve_picture(points, title, _note(judges)).encode())
     if json:
         facts = {
             "model": str(out), "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
-            "pictures": len(frames), "steps": len(report.losses),
+            "pictures": len(frames), "input_px": start.input_px, "steps": len(report.losses),
             "seconds": round(report.spent, 1), "last_loss": round(report.losses[-1], 4),
             "curve": [asdict(point) for point in points],
         }  # fmt: skip
         print_json(facts)
         return
-    said = f"Adapted to {len(frames)} pictures in {len(report.losses)} steps, {report.spent:.0f} s."
-    for point in points:
-        said += f"\n{point.pictures:5} pictures: mask AP {100 * point.ap:.1f}"
-    console.print(f"{said}\nWrote {out}{f' and {curve}' if curve else ''}.", markup=False)
+    course = f"{len(report.losses)} steps at {start.input_px} px, {report.spent:.0f} s"
+    said = [f"Adapted to {len(frames)} pictures in {course}."]
+    if curve is not None:
+        said += [f"What labels are worth. {_note(judges)}", *map(_worth, points)]
+    said.append(f"Wrote {out}{f' and {curve}' if curve else ''}.")
+    console.print("\n".join(said), markup=False, highlight=False)
+
+
+def _start(model: str, input_px: int | None, found: "CocoSet") -> "CompactModel":
+    """Return the model that is named, fitted to the set's objects unless it is somebody's own."""
+    from januscl.cli.models import fitting_size, model_named
+    from januscl.line.adapting import sized
+
+    start = model_named(model)
+    if input_px is None and model not in SHIPPED:
+        return start
+    masks = (mask for picture in found.pictures for mask in picture.masks)
+    return sized(start, input_px or fitting_size(masks))
+
+
+def _worth(point: "CurvePoint") -> str:
+    ap, low, high = (f"{100 * value:.1f}" for value in (point.ap, point.low, point.high))
+    return f"{point.pictures:5} pictures: mask AP {ap} ({low} to {high})"
+
+
+def _note(judges: int) -> str:
+    """Return how a curve is to be read."""
+    pictures = f"{judges} picture{'' if judges == 1 else 's'} kept apart from these runs"
+    return f"Judged by {pictures}; with its 90% interval over them."
 
 
 def _check(model: str, out: Path, curve: Path | None, force: bool) -> None:
@@ -101,16 +131,22 @@ def _check(model: str, out: Path, curve: Path | None, force: bool) -> None:
         )
 
 
-def _read(labels: Path) -> "CocoSet":
-    """Return the robot's set, or say what is missing in it."""
+def read_labelled(path: Path) -> "CocoSet":
+    """Return a COCO set with at least one label, and tell what was left out of it.
+
+    Raises:
+        InvalidInput: It has no label, or is no COCO set.
+        NotFound: It is not there.
+    """
     from januscl.annotate import read_set
 
-    found = read_set(labels)
+    found = read_set(path)
     if not any(picture.labels for picture in found.pictures):
         raise InvalidInput(
-            str(labels), "at least one picture with a label", "none",
+            str(path), "at least one picture with a label", "none",
             first_reasons(found.rejects) or "Label some of its pictures.",
         )  # fmt: skip
+    tell_rejects(found.rejects)
     return found
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from januscl.cli.adapt import read_labelled
 from januscl.cli.budget import Budget, BudgetOption
 from januscl.cli.options import (
     BaseOption,
@@ -19,7 +20,6 @@ from januscl.cli.options import (
     check_out_file,
 )
 from januscl.cli.output import console, print_json, progress_bars
-from januscl.cli.rejected import tell_rejects
 from januscl.core import Instances, InvalidInput, LabelledFrame, Taxonomy
 from januscl.core.files import write_atomically
 
@@ -71,15 +71,16 @@ def pretrain(  # noqa: PLR0913 - a command has as many options as it has
     check_out_file(card_file, force)
 
     from januscl.cli.models import model_named
+    from januscl.line.adapting import sized
     from januscl.train import limited_threads
 
     with limited_threads(threads), progress_bars(json) as bars:
         model = _general(model_named(base), size)
-        frames = _simulated(bars, model.taxonomy, drawn, piles, seed, size)
-        for given in data or []:
-            frames += _real(given, model.taxonomy)
+        # First: a picture that is missing is told before scenes are simulated for minutes.
+        real = [frame for given in data or [] for frame in _real(bars, given, model.taxonomy)]
+        frames = _simulated(bars, model.taxonomy, drawn, piles, seed, size) + real
         report = _fit(model, frames, budget, seed, threads, out, bars)
-        made = _sized(report.model, INPUT_PX)
+        made = sized(report.model, INPUT_PX)
         made.save(out)
         scores = _scores(made, seed)
         out.with_suffix(".checkpoint").unlink(missing_ok=True)
@@ -128,17 +129,13 @@ def _scores(model: "CompactModel", seed: int) -> dict[str, float]:
     return scores
 
 
-def _sized(model: "CompactModel", size: int) -> "CompactModel":
-    """Return the model for pictures of another size: its layers slide, so they serve any."""
-    return type(model)(model.network, model.taxonomy, model.rows, size)
-
-
 def _general(model: "CompactModel", size: int) -> "CompactModel":
     """Return the model with a row for whatever has no kind.
 
     Raises:
         InvalidInput: It lacks a base kind, of which the piles are that teach and judge.
     """
+    from januscl.line.adapting import sized
     from januscl.sim import BASE_MIX, ODD
 
     known = model.taxonomy
@@ -147,7 +144,7 @@ def _general(model: "CompactModel", size: int) -> "CompactModel":
             "--base", "a model of the base kinds", f"one without {', '.join(lacking)}",
             "Start from `factory` or `universal`.",
         )  # fmt: skip
-    return _sized(model.grown(known if known.has(ODD) else known.with_kind(ODD)), size)
+    return sized(model.grown(known if known.has(ODD) else known.with_kind(ODD)), size)
 
 
 def _simulated(
@@ -170,25 +167,25 @@ def _simulated(
     return frames
 
 
-def _real(path: Path, known: Taxonomy) -> list[LabelledFrame]:
-    """Return a set's pictures; a kind keeps its name where the model has it."""
-    from januscl.annotate import read_set
+def _real(bars: "Progress", path: Path, known: Taxonomy) -> list[LabelledFrame]:
+    """Return a set's pictures; a kind keeps its name where the model has it.
+
+    Raises:
+        NotFound, InvalidInput: The set, or one of its pictures, cannot be read.
+    """
     from januscl.sim import ODD
 
-    found = read_set(path)
-    tell_rejects(found.rejects)
+    found = read_labelled(path)
+    bar, frames = bars.add_task(f"reading {path.name}", total=len(found.pictures)), []
     ids = {
         kind.id: known.named(kind.name if known.has(kind.name) else ODD).id
         for kind in found.taxonomy
     }
-    return [
-        LabelledFrame(
-            picture.id,
-            picture.image(),
-            Instances.of_masks(picture.masks, [ids[label] for label in picture.labels]),
-        )
-        for picture in found.pictures
-    ]
+    for picture in found.pictures:
+        truth = Instances.of_masks(picture.masks, [ids[label] for label in picture.labels])
+        frames.append(LabelledFrame(picture.id, picture.image(), truth))
+        bars.advance(bar)
+    return frames
 
 
 def _fit(

@@ -8,7 +8,7 @@ import numpy as np
 
 from januscl.core import InvalidInput, LabelledFrame, Taxonomy
 from januscl.decks import Augmenter, Recipe
-from januscl.evaluate import average_precision
+from januscl.evaluate import match, precision_at
 from januscl.train import (
     Checkpoint,
     CompactModel,
@@ -22,6 +22,7 @@ from januscl.train import (
 LEARNING_RATE = 1.5e-3
 _SHARES = (0.25, 0.5, 1.0)
 _LEAST_CURVE = 4
+_RESAMPLES = 500
 
 Show = Callable[[int, int, float], None]
 
@@ -33,10 +34,13 @@ class CurvePoint:
     Attributes:
         pictures: Learned from; 0 for the model as it was.
         ap: Mask AP on the pictures that were kept apart, 0..1, whatever the kinds.
+        low, high: Its 90% interval over those pictures; with few of them it is too narrow.
     """
 
     pictures: int
     ap: float
+    low: float
+    high: float
 
 
 def adapt(
@@ -68,6 +72,16 @@ def adapt(
     )  # fmt: skip
 
 
+def sized(model: CompactModel, input_px: int) -> CompactModel:
+    """Return the model for pictures fitted into another size: its layers slide, so they serve any.
+
+    Args:
+        model: Shares its weights with the result.
+        input_px: A multiple of 16.
+    """
+    return type(model)(model.network, model.taxonomy, model.rows, input_px)
+
+
 def adapting(steps: int, seconds: float | None, seed: int, threads: int) -> Settings:
     """Return the settings of `adapt`: the statistics of normalisation follow the new camera."""
     return Settings(
@@ -92,10 +106,10 @@ def label_curve(
         InvalidInput: As `divided` does.
     """
     judges, rest = divided(frames, settings.seed)
-    points = [CurvePoint(0, _score(model, judges))]
+    points = [_judged(0, model, judges, settings.seed)]
     for number in sorted({max(1, round(share * len(rest))) for share in _SHARES}):
         report = adapt(model, known, rest[:number], settings, show=show)
-        points.append(CurvePoint(number, _score(report.model, judges)))
+        points.append(_judged(number, report.model, judges, settings.seed))
     return points
 
 
@@ -122,6 +136,15 @@ def divided(
     return judges, rest
 
 
-def _score(model: CompactModel, judges: Sequence[LabelledFrame]) -> float:
+def _judged(
+    pictures: int, model: CompactModel, judges: Sequence[LabelledFrame], seed: int
+) -> CurvePoint:
+    """Return what a model is worth, with the percentile bootstrap over the pictures that judge."""
     seen = model.predict([frame.image for frame in judges])
-    return average_precision([frame.truth for frame in judges], seen).ap
+    matches = match([frame.truth for frame in judges], seen)
+    draws = np.random.default_rng(seed).multinomial(
+        len(judges), np.full(len(judges), 1 / len(judges)), size=_RESAMPLES
+    )
+    weights = draws[draws @ matches.truths > 0].astype(np.float64)
+    low, high = np.quantile(precision_at(matches, weights).mean(axis=1), (0.05, 0.95))
+    return CurvePoint(pictures, float(precision_at(matches).mean()), float(low), float(high))
