@@ -5,6 +5,7 @@ import json
 import struct
 import zipfile
 import zlib
+from datetime import UTC, datetime, timedelta
 
 import intake_scenes as scenes
 import numpy as np
@@ -133,6 +134,24 @@ def test_an_outcome_that_the_catalogue_could_not_keep_is_refused_at_the_door(wor
     receipt = intake.take_outcomes(workspace, "robot-1", {"outcomes": [entry]}, 10)
     assert (receipt.accepted, len(receipt.rejected)) == ((), 1)
     assert workspace.catalogue.inbox.depth() == 0
+
+
+def test_what_a_clock_far_ahead_dates_is_refused_at_the_door(workspace):
+    now = datetime.now(UTC)
+    late = (now + timedelta(hours=23)).isoformat()
+    ahead = (now + timedelta(days=2)).isoformat()
+    receipt = intake.take_record(workspace, "robot-1", scenes.record(1, at=ahead))
+    assert receipt.accepted == ()
+    assert "ahead by more than a day" in receipt.rejected[0].reason
+    fine = scenes.record(2, at=late)
+    assert intake.take_record(workspace, "robot-1", fine).accepted == (fine["id"],)
+    told = scenes.outcome(fine["id"])
+    told["pick"]["at"] = ahead
+    receipt = intake.take_outcomes(workspace, "robot-1", {"outcomes": [told]}, 10)
+    assert receipt.accepted == ()
+    assert [thing.split()[0] for thing, _ in rejects(workspace)] == ["observation", "outcome"]
+    intake.drain(workspace)
+    assert workspace.catalogue.observations.counts()["observations"] == 1
 
 
 def test_a_robot_writes_only_as_itself(workspace):

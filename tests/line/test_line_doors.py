@@ -1,7 +1,7 @@
 """What comes in through the doors of a line, and what it remembers of who runs what."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -94,6 +94,17 @@ def test_what_known_kinds_look_like_says_how_long_embeddings_are(line):
     frame, seen = look()
     with pytest.raises(InvalidInput, match=r"\(2, 16\)"):
         line.observe(frame, replace(seen, embeddings=np.ones((2, 5), np.float32)))
+
+
+def test_a_frame_and_a_pick_dated_far_ahead_are_refused_at_the_door(line):
+    frame, seen = look()
+    ahead = datetime.now(UTC) + timedelta(days=2)
+    with pytest.raises(InvalidInput, match="ahead by more than a day"):
+        line.observe(replace(frame, at=ahead), seen)
+    id = line.observe(frame, seen)
+    with pytest.raises(InvalidInput, match=f"pick of observation {id}"):
+        line.report(id, Pick(0, (3.0, 3.0), Outcome.PICKED, ahead))
+    assert line.observer.awaits(id), "the right outcome may still come"
 
 
 def test_an_outcome_of_an_unknown_observation_is_refused(line):

@@ -42,6 +42,18 @@ def test_frames_that_come_late_are_added_to_their_own_minute(site):
     assert [row.frames for row in kept] == [2, 1]
 
 
+def test_the_minute_that_goes_on_when_the_process_ends_is_kept_by_flushing(site):
+    minutes = Minutes(site.catalogue)
+    minutes.take(frame(0, CELLS[0]), readings(), None)
+    minutes.take(frame(0, CELLS[1]), readings(), None)
+    minutes.flush()
+    assert site.catalogue.camera_health.counts() == {"camera-a": (1, 0), "camera-b": (1, 0)}
+    minutes.take(frame(0, CELLS[0]), readings(), None)
+    minutes.flush()
+    minutes.flush()
+    assert site.catalogue.camera_health.counts() == {"camera-a": (2, 0), "camera-b": (1, 0)}
+
+
 def test_cameras_do_not_wait_for_each_other(site):
     minutes = Minutes(site.catalogue)
     minutes.take(frame(0, CELLS[0]), readings(), None)
@@ -72,6 +84,9 @@ def test_an_observer_keeps_what_it_reads_of_a_camera(site):
         observer.observe(taken, as_seen(pile.truth, minute), "m-1")
     kept = site.catalogue.camera_health.list("camera-a")
     assert [row.at for row in kept] == [at(minute) for minute in (20, 21, 22)]
+    observer.close()
+    kept = site.catalogue.camera_health.list("camera-a")
+    assert [row.at for row in kept] == [at(minute) for minute in (20, 21, 22, 23)]
     assert set(kept[0].causes) <= set(CAUSES)
     assert "lamp_failed" in kept[0].causes
     assert site.catalogue.camera_health.list("camera-s") == []

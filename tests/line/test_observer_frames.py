@@ -23,12 +23,13 @@ class Site:
 
     def __init__(self, folder):
         self.workspace = Workspace.open(folder)
-        self.settled = []
+        self.settled, self.called = [], []
         self.observer = Observer(
             self.workspace,
             CELLS,
             Watching(reference_frames=REFERENCE, ordinary_share=0.0, seed=0),
             on_report=lambda seen, event: self.settled.append((seen.id, seen.pick)),
+            on_ticket=self.called.append,
             describe=self.describe,
         )
         self.now, self.count = START, 0
@@ -264,6 +265,54 @@ def test_a_failed_pick_that_cannot_be_diagnosed_is_told_and_the_robot_goes_on(at
     assert thing == "diagnosis of camera camera-a"
     assert reason.startswith("TypeError: ")
     assert at_work.catalogue.observations.counts()["missed"] == 3
+
+
+def broken(*_, **__):
+    raise RuntimeError("this part is broken")
+
+
+@pytest.mark.parametrize(
+    ("part", "method", "told"),
+    [
+        ("_minutes", "take", "readings"),
+        ("_changes", "quarantine", "quarantine"),
+        ("_cameras", "strangeness", "change"),
+        ("_tickets", "keep", "ticket"),
+    ],
+)
+def test_a_broken_part_of_the_watching_stops_no_robot_and_is_told_once(
+    at_work, monkeypatch, part, method, told
+):
+    monkeypatch.setattr(getattr(at_work.observer, part), method, broken)
+    at_work.work(12, size=128)
+    reason = "RuntimeError: this part is broken"
+    depth, *others = at_work.rejects
+    assert depth[0] == "depth of camera camera-a", "its empty bin has another size"
+    assert others == [(f"{told} of camera camera-a", reason)]
+    assert at_work.causes == {"wrong_resolution": 12}
+
+
+def test_a_diagnosis_that_cannot_be_kept_is_told_and_the_robot_goes_on(at_work, monkeypatch):
+    monkeypatch.setattr(at_work.catalogue.diagnoses, "put", broken)
+    for _ in range(3):
+        id = at_work.observe()
+        at_work.observer.report(id, Pick(0, (20.0, 20.0), Outcome.MISSED, at_work.now))
+    at_work.work(1)
+    reason = "RuntimeError: this part is broken"
+    assert at_work.rejects == [("diagnosis of camera camera-a", reason)]
+
+
+def test_a_ticket_that_could_not_be_kept_is_kept_and_told_by_a_later_frame(at_work, monkeypatch):
+    with monkeypatch.context() as full:
+        full.setattr(at_work.workspace, "put_image", broken)
+        wrong = at_work.work(12, size=128)
+    assert at_work.catalogue.tickets.list() == at_work.called == []
+    wrong += at_work.work(1, size=128)
+    (ticket,) = at_work.catalogue.tickets.list(open_only=True)
+    assert at_work.called == [ticket]
+    assert at_work.workspace.get_image(ticket.after).shape == (128, 128, 3)
+    assert at_work.catalogue.observations.quarantined(wrong) == set(wrong)
+    assert ticket.opened < at_work.now
 
 
 def test_a_camera_at_fault_explains_a_failed_pick_by_itself(at_work):

@@ -92,6 +92,7 @@ class Demonstration:
                 self.cycles.append(self.line.learn(novelty))
                 if self.bad is None and self.cycles[-1].verdict.answer is Answer.PASS:
                     self.bad = self._try_bad_challenger(self.cycles[-1])
+        self.line.close()
 
     def work(self, ticks: int) -> None:
         """Let every production robot make ``ticks`` attempts."""

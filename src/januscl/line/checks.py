@@ -1,9 +1,13 @@
-"""What a fleet, a taxonomy and embeddings must be before a line takes them."""
+"""What a fleet, a taxonomy, embeddings and times must be before a line takes them."""
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from januscl.core import Cell, Instances, InvalidInput, Taxonomy
+
+AHEAD = timedelta(days=1)
+"""By which a robot's clock may be ahead: more than any time zone, mistaken for UTC, makes of it."""
 
 
 def check_cells(cells: Sequence[Cell]) -> None:
@@ -62,4 +66,24 @@ def check_length(instances: Instances, whose: str, length: int | None) -> None:
             f"({len(instances)}, {length or 'D'}), rows as long as the fleet's",
             f"{found.shape}",
             "All models of a fleet describe packages alike, or else give no embeddings: None.",
+        )
+
+
+def check_time(at: datetime, thing: str, now: datetime) -> None:
+    """Raise `InvalidInput` where something is dated more than `AHEAD` after the present time.
+
+    One frame from far ahead would be the camera's last for as long: none after it could open or
+    close a ticket.
+
+    Args:
+        at: What the robot says.
+        thing: What it says it of.
+        now: The present time.
+    """
+    if at > now + AHEAD:
+        raise InvalidInput(
+            f"time of {thing}",
+            f"{(now + AHEAD).isoformat(timespec='seconds')} at the latest",
+            at.isoformat(),
+            "The robot's clock is ahead by more than a day: set it right, by NTP for instance.",
         )

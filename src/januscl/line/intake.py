@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from januscl.core import InvalidInput
@@ -21,6 +22,7 @@ from januscl.core.message import (
 )
 from januscl.core.wire import canonical
 from januscl.line.access import Forbidden
+from januscl.line.checks import check_time
 from januscl.line.draining import BATCH, OUTCOMES, PICTURE, Drained, drain
 from januscl.line.parcels import check_embeddings, check_header
 from januscl.line.readings import read_outcome, read_record
@@ -109,10 +111,12 @@ def take_outcomes(workspace: Workspace, robot: str, value: Any, most: int) -> Re
             "body", '{"outcomes": [...]}', repr(value)[:80], "List observation and pick of each."
         )
     _check_number(listed, most, "outcomes")
+    now = datetime.now(UTC)
     kept, refused = list[Any](), list[Refusal]()
     for entry in listed:
         try:
             id, pick = read_outcome(entry)
+            check_time(pick.at, f"the pick of observation {id}", now)
         except InvalidInput as error:
             refused.append(Refusal(_named(entry, "observation"), str(error)))
             continue
@@ -158,10 +162,12 @@ def _take_records(
         raise InvalidInput(
             "batch", "blobs that a record names", f"{len(stray)} that none does", "Leave them out."
         )
+    now = datetime.now(UTC)
     kept, refused = list[Record](), list[Refusal]()
     for value in values:
         try:
             record = read_record(value)
+            check_time(record.at, f"observation {record.id}", now)
             _check_bytes(workspace, record, blobs)
         except InvalidInput as error:
             refused.append(Refusal(_named(value, "id"), str(error)))

@@ -29,7 +29,7 @@ from januscl.core import (
     Taxonomy,
     Ticket,
 )
-from januscl.line.checks import check_cells, check_taxonomy
+from januscl.line.checks import check_cells, check_taxonomy, check_time
 from januscl.line.cycle import Cycle, CycleReport, World
 from januscl.line.ending import end_abandoned
 from januscl.line.judging import Judge
@@ -166,10 +166,7 @@ class Line:
         check_cells(cells)
         workspace = Workspace.open(folder)
         try:
-            champion = workspace.catalogue.aliases.list().get("champion")
-            first = None if champion else factory_model()
-            models = workspace.catalogue.models
-            known = first.taxonomy if first else models.get(str(champion)).taxonomy
+            first, known = _first(workspace)
             check_taxonomy(taxonomy or known, known, "the champion")
             line = cls(
                 workspace,
@@ -191,9 +188,12 @@ class Line:
         return line
 
     def close(self) -> None:
-        """Close the workspace, if `open` opened it."""
-        if self._owned:
-            self.workspace.close()
+        """Keep what was read of the cameras last; close the workspace, if `open` opened it."""
+        try:
+            self.observer.close()
+        finally:
+            if self._owned:
+                self.workspace.close()
 
     def __enter__(self) -> Self:
         return self
@@ -255,7 +255,8 @@ class Line:
         Raises:
             NotFound: The robot is not in the fleet.
             InvalidInput: The camera is not the robot's, a label is no kind of the model, the masks
-                have another size than the frame, or the embeddings another length than the fleet's.
+                have another size than the frame, the embeddings another length than the fleet's, or
+                the frame is dated more than a day ahead.
             Conflict: The id belongs to another frame.
         """
         cell = self._known_cell(frame.robot)
@@ -266,6 +267,7 @@ class Line:
                 f"camera {frame.camera}",
                 "Name the camera as in the cells that the line was opened with.",
             )
+        self._check_time(frame.at, f"a frame of camera {frame.camera}")
         model = model or self.runs()[frame.robot]
         labels = instances.labels[instances.labels != UNEXPLAINED].tolist()
         self._taxonomy_of(model).check_labels(labels, f"labels by model {model}")
@@ -276,10 +278,12 @@ class Line:
 
         Raises:
             NotFound: There is no such observation.
-            InvalidInput: The pick names an instance that the observation does not have.
+            InvalidInput: The pick names an instance that the observation does not have, or is
+                dated more than a day ahead.
             Conflict: Another outcome was reported before.
         """
         self._check_observation(observation)
+        self._check_time(pick.at, f"the pick of observation {observation}")
         self.observer.report(observation, pick)
 
     def settle(self, observation: str) -> None:
@@ -364,6 +368,10 @@ class Line:
                 return self._taxonomy
         return self._kinds[model]
 
+    def _check_time(self, at: datetime, thing: str) -> None:
+        """Raise `InvalidInput` for what lies far ahead of the line's clock and of the machine's."""
+        check_time(at, thing, max(self._world.clock(), datetime.now(UTC)))
+
     def _check_observation(self, id: str) -> None:
         """Raise `NotFound` unless an observation was taken in."""
         if not self.observer.awaits(id):
@@ -378,3 +386,12 @@ class Line:
         """Return an observation as the champion sees it."""
         instances = self.shelf.load(self.champion).predict([seen.frame.image])[0]
         return replace(seen, instances=instances, model=self.champion, pick=None)
+
+
+def _first(workspace: Workspace) -> tuple[CompactModel | None, Taxonomy]:
+    """Return the shipped model where there is no champion yet, and the kinds that are known."""
+    champion = workspace.catalogue.aliases.list().get("champion")
+    if champion is not None:
+        return None, workspace.catalogue.models.get(champion).taxonomy
+    first = factory_model()
+    return first, first.taxonomy

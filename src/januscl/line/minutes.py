@@ -27,7 +27,7 @@ class Minutes:
     """Keeps what watchers read of cameras, a row for each camera and minute of the frames' time.
 
     A minute is written when the camera's first frame of another one comes, so that no frame waits
-    for it. What a process gathered of a minute before it was killed is lost.
+    for it, or by `flush`. What a process gathered of a minute before it was killed is lost.
 
     Args:
         catalogue: Where the minutes are kept.
@@ -61,6 +61,11 @@ class Minutes:
         if cause is not None:
             minute.faulty += 1
             minute.alarms[cause.watcher.removeprefix(_ROOM)] += 1
+
+    def flush(self) -> None:
+        """Write what was gathered of the minutes that go on; more may be added to them later."""
+        for camera in list(self._open):
+            self._keep(camera)
 
     def _keep(self, camera: str) -> None:
         minute = self._open.pop(camera, None)

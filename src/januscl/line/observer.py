@@ -57,6 +57,8 @@ class Observer:
     - its depth: nothing is looked for that the model does not see;
     - its instances, by one of the model's watchers: that watcher says nothing;
     - its failed pick, of which nobody says then what was wrong with the mask;
+    - its readings, which are missing then in the camera's minute, or tell of no change;
+    - its ticket, which is kept by the next frame instead;
     - its time, which lies before that of an earlier frame: no ticket opens or closes by it.
 
     Args:
@@ -143,13 +145,12 @@ class Observer:
         if camera is not None and cause is None:
             self._tickets.well(observation)
         if camera:
-            self._minutes.take(frame, camera, cause)
-            for ticket in self._judged(observation, cause, others):
-                self._tickets.keep(ticket, frame)
-                self._changes.quarantine(ticket)
+            self._tried(
+                "readings", lambda o: self._minutes.take(o.frame, camera, cause), observation
+            )
+            self._judge(observation, cause, others)
         if camera is not None:
-            away = self._cameras.strangeness(frame.camera, camera)
-            self._tried("change", lambda o: self._changes.take(o, away, others), observation)
+            self._tried("change", lambda o: self._change(o, camera, others), observation)
         self._diagnoses.look(observation)
         self._picks.wait(observation, [*(camera or ()), *others], cause)
         return id
@@ -192,6 +193,10 @@ class Observer:
         """
         self._models.learn(model, known)
 
+    def close(self) -> None:
+        """Keep what was read of the minute that goes on; the observer may go on as well."""
+        self._minutes.flush()
+
     def watches(self, model: str) -> bool:
         """Say whether the model's embeddings of known kinds were learned."""
         return self._models.watches(model)
@@ -206,12 +211,24 @@ class Observer:
         catalogue.observations.add(Observation(id, frame, instances, model))
         return True
 
-    def _judged(
+    def _judge(
         self, observation: Observation, cause: Signal | None, others: Sequence[Signal]
-    ) -> tuple[Ticket, ...]:
-        """Return the tickets that open or close by a frame; none where its time is no good."""
+    ) -> None:
+        """Open and close tickets by a frame; none where its time is no good."""
         began = None if cause is None else self._cameras.began(observation.frame.camera, cause)
         changed = self._tried(
             "time", lambda seen: self._tickets.judge(seen, cause, began, others), observation
         )
-        return changed or ()
+        if changed:
+            self._tried("quarantine", lambda _: self._bar(changed), observation)
+        self._tried("ticket", lambda _: self._tickets.keep(), observation)
+
+    def _bar(self, tickets: Sequence[Ticket]) -> None:
+        for ticket in tickets:
+            self._changes.quarantine(ticket)
+
+    def _change(
+        self, observation: Observation, camera: Sequence[Signal], others: Sequence[Signal]
+    ) -> None:
+        away = self._cameras.strangeness(observation.frame.camera, camera)
+        self._changes.take(observation, away, others)

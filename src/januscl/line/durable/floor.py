@@ -73,6 +73,10 @@ class Floor:
             self._known = champion
             self._shop.ledger.former = frozenset(self._judge.champions(champion)[:-1])
 
+    def close(self) -> None:
+        """Keep what was read of the cameras last."""
+        self._seeing.close()
+
     def watch(self) -> int:
         """Watch what robots sent since; return how many observations were taken in."""
         with self._shop.lock:

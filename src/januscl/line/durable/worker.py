@@ -174,7 +174,8 @@ class Worker:
             seen = 0
             while not stop.is_set():
                 moved = 0 if seen and moving.held() else self._drain_much()
-                floor = floor or self._floor(shop, judge, fed)
+                if floor is None and (floor := self._floor(shop, judge, fed)):
+                    held.callback(_close, floor)
                 seen = 0 if floor is None else self._look(floor)
                 if workflows is None and shop.ledger.knows:
                     workflows = held.enter_context(
@@ -252,6 +253,13 @@ class Worker:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _close(floor: Floor) -> None:
+    try:
+        floor.close()
+    except JanusError:
+        _log.exception("what was read of the cameras in the last minute could not be kept")
 
 
 def _die() -> None:

@@ -55,16 +55,13 @@ class Diagnoses:
     def _diagnose(self, failed: Observation, signals: Sequence[Signal], after: Observation) -> None:
         camera, size = failed.frame.camera, failed.frame.image.shape
         comparable = after.frame.camera == camera and after.frame.image.shape == size
-        found = self._tried(
-            "diagnosis",
-            lambda seen: diagnose(
-                seen, signals, after if comparable else None, self._bins.empty(camera)
-            ),
-            failed,
-        )
-        if found is not None:
+
+        def keep(seen: Observation) -> None:
+            found = diagnose(seen, signals, after if comparable else None, self._bins.empty(camera))
             self._workspace.catalogue.diagnoses.put(
                 DiagnosisRow(
                     found.observation, found.instance, str(found.diagnosis), found.evidence
                 )
             )
+
+        self._tried("diagnosis", keep, failed)

@@ -22,6 +22,7 @@ class Tickets:
         self._workspace, self._on_ticket = workspace, on_ticket
         self._desk = FaultDesk(EProcess, tickets=workspace.catalogue.tickets.list())
         self._well: dict[str, Observation] = {}
+        self._owed: list[tuple[Ticket, Frame]] = []
 
     @property
     def cameras(self) -> set[str]:
@@ -55,10 +56,21 @@ class Tickets:
             InvalidInput: It is older than a frame of the camera that came before.
         """
         frame = observation.frame
-        return self._desk.update(frame.camera, frame.robot, frame.at, cause, began, beside)
+        changed = self._desk.update(frame.camera, frame.robot, frame.at, cause, began, beside)
+        self._owed += [(ticket, frame) for ticket in changed]
+        return changed
 
-    def keep(self, ticket: Ticket, frame: Frame) -> None:
-        """Keep a ticket that opened or closed by a frame, and tell of it."""
+    def keep(self) -> None:
+        """Keep the tickets that opened or closed since, in this order, and tell of them.
+
+        What fails is tried again when this is called the next time.
+        """
+        while self._owed:
+            kept = self._keep(*self._owed[0])
+            self._owed.pop(0)
+            self._on_ticket(kept)
+
+    def _keep(self, ticket: Ticket, frame: Frame) -> Ticket:
         if ticket.closed is None:
             well = self._well.get(ticket.camera)
             ticket = replace(
@@ -78,4 +90,4 @@ class Tickets:
                 {"camera": ticket.camera, "cause": ticket.cause, "evidence": ticket.evidence},
                 frame.at,
             )
-        self._on_ticket(ticket)
+        return ticket
