@@ -14,7 +14,7 @@ from januscl.line.judging import Judge
 from januscl.line.keeping import keep_labelled
 from januscl.line.shelf import Shelf
 from januscl.store import Workspace
-from januscl.train import footprint
+from januscl.train import Footprint, footprint
 
 AT = datetime(2026, 3, 2, 6, tzinfo=UTC)
 
@@ -58,6 +58,31 @@ def test_each_slice_is_held_to_its_own_margin(site):
     assert score.margin == 0.08
     (score,) = verdict(site, slice_margin=0.05).slices
     assert score.margin == 0.05
+
+
+def test_a_margin_of_a_slice_that_there_is_not_is_told_in_the_verdict(site):
+    said = verdict(site, slice_margins={"histroy": 0.08, "history": 0.05})
+    assert said.reasons[-1] == (
+        "The margin of slice 'histroy' in the policy was not used: there is no such slice yet, "
+        "only history."
+    )
+    usual = verdict(site, slice_margins={"history": 0.05})
+    assert said.reasons[:-1] == usual.reasons
+    assert said.answer == usual.answer
+
+
+def test_what_a_model_takes_is_measured_once_for_pictures_of_one_size(site, monkeypatch):
+    measured = []
+    monkeypatch.setattr(
+        "januscl.line.shelf.footprint",
+        lambda *given: measured.append(given) or Footprint(0.5, 100.0),
+    )
+    for limit in (0.4, 0.3):
+        assert verdict(site, robot_seconds=limit).answer is Answer.FAIL
+    assert len(measured) == 1
+    _, shelf, model, _ = site
+    shelf.footprint(model, [np.zeros((32, 32, 3), np.uint8)])
+    assert len(measured) == 2
 
 
 def test_what_a_model_takes_is_measured_in_a_process_of_its_own(tmp_path, untrained):

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 from line_scenes import ALL, CELLS, EVERY, START, Person, Shift, known
 
-from januscl.core import Conflict, Label, NoveltyState, Outcome
+from januscl.core import Conflict, Label, NoveltyState, Outcome, Ticket
 from januscl.line import Line, World, recalling
 from januscl.store import Workspace
 
@@ -52,6 +52,21 @@ def test_a_novelty_outlives_its_process_with_its_members_and_its_cost(shift):
     assert shift.line.ledger.collecting()[0].instances == 21, "the next one joins it"
     assert [n.id for n in shift.catalogue.novelties.list()] == [before.id]
     assert len(shift.catalogue.novelties.members(before.id)) == 21
+
+
+def test_frames_that_turned_out_faulty_belong_to_no_novelty_after_a_restart(shift):
+    shift.triangles_arrive(20)
+    (before,) = shift.line.ledger.collecting()
+    ids = [id for id, _ in shift.catalogue.novelties.members(before.id)]
+    rows = [shift.catalogue.observations.get(id) for id in ids]
+    late = Ticket("t", "camera-a", "robot-a", "dirty_lens", rows[0].at, shift.now, shift.now)
+    shift.catalogue.tickets.put(late)
+    sound = [row.id for row in rows if row.camera != "camera-a"]
+    assert len(sound) == 10
+    reopened(shift)
+    assert [s.observation for s in shift.line.ledger._desk.members(before.id)] == sound
+    shift.pick((3, 2, 1, 2), 0, Outcome.MISSED)
+    assert shift.catalogue.novelties.get(before.id).instances == 11
 
 
 def test_a_novelty_whose_events_are_old_is_still_where_it_was_after_a_restart(shift, monkeypatch):

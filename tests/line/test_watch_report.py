@@ -249,6 +249,28 @@ def test_only_the_last_days_are_told_of(site):
     assert story.health.shown[0].frames <= 21
 
 
+def test_changes_of_the_world_are_told_with_where_and_since_when(site):
+    site.reads(60)
+    for minute, action, subject, detail in (
+        (1, "change.told", "camera-a", {"scope": "camera", "signals": ["doubt long ago"]}),
+        (50, "change.told", HOSTILE, {"scope": "line", "signals": ["novelty", "camera"]}),
+        (50, "calibration.warming", "camera-b", {}),
+    ):
+        detail |= {"began": at(minute - 1).isoformat()}
+        site.catalogue.audit.record("watch", action, subject, detail, at(minute))
+    story = watch_story(site.workspace, days=20 / 1440)
+    page = Page(render(story))
+    assert f"line {HOSTILE}" in page.text
+    assert "novelty, camera" in page.text
+    assert "2 Mar 06:49" in page.text
+    assert "doubt long ago" not in page.text, "it was told before the page's time"
+    assert "Not told of camera-b yet" in page.text
+    assert "script" not in page.tags
+    (told,) = facts_of(story)["changes"]
+    assert (told["scope"], told["name"], told["began"]) == ("line", HOSTILE, at(49))
+    assert facts_of(story)["warming_up"] == ["camera-b"]
+
+
 def test_a_month_of_minutes_is_gathered_into_columns(site):
     rows = [
         HealthMinute("camera-a", at(30 * k), 1, 0, {"defocus": CauseReading(1, 0, k, k, k)})

@@ -64,6 +64,7 @@ def report(
             "cameras": len(drawn),
             "in_fault": [c.name for c in drawn if c.in_fault],
             "tickets": len(story.tickets) + story.more_tickets,
+            "changes": [str(change) for change in story.changes],
             "novelties": sorted({patch.name for one in story.maps for patch in one.patches}),
             "page": str(out),
         }

@@ -1,6 +1,6 @@
 """Every model on every slice of history, matched once."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Generic, TypeVar
 
@@ -130,7 +130,7 @@ class Judge:
 
         Without a slice that is no novelty's, a pass would say nothing of what was forgotten; the
         answer is inconclusive then, and its first reason says so. A challenger that a robot cannot
-        afford fails, however well it sees.
+        afford fails, however well it sees. The last reasons name margins that no slice has.
         """
         slices = list(slices)
         line = self.champions(champion)
@@ -151,12 +151,22 @@ class Judge:
             seed=seed,
             confidence=confidence,
         )
+        verdict = replace(verdict, reasons=(*verdict.reasons, *self._unused_margins(data)))
         if too_much := self._too_much(challenger, slices[0]):
             return replace(verdict, answer=Answer.FAIL, reasons=(*too_much, *verdict.reasons))
         if any(part.novelty is None for part in slices):
             return verdict
         answer = Answer.INCONCLUSIVE if verdict.answer is Answer.PASS else verdict.answer
         return replace(verdict, answer=answer, reasons=(_UNTESTED, *verdict.reasons))
+
+    def _unused_margins(self, judged: Collection[str]) -> tuple[str, ...]:
+        """Say which margins the policy gives to no slice that there is: a name may be wrong."""
+        known = {*judged, *(part.name for part in self._workspace.catalogue.slices.list())}
+        return tuple(
+            f"The margin of slice {name!r} in the policy was not used: there is no such slice yet, "
+            f"only {', '.join(sorted(known))}."
+            for name in sorted(set(self._asked.slice_margins) - known)
+        )
 
     def _too_much(self, model: str, part: Slice) -> tuple[str, ...]:
         """Say what of a model's time and memory is more than a robot has; nothing if not asked."""

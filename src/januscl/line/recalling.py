@@ -35,6 +35,8 @@ _SEEN_AGAIN = 40
 def recall(workspace: Workspace, model: str, see: See) -> list[Kept]:
     """Return the novelties that triage opened, with their instances as a model sees them.
 
+    Instances in frames that a ticket covers, though it opened later, are no longer theirs.
+
     What was seen by the model itself was kept with its embeddings. Of what another model saw, the
     latest frames are looked at again; the rest counts, but attracts nothing.
 
@@ -51,7 +53,7 @@ def recall(workspace: Workspace, model: str, see: See) -> list[Kept]:
     )
     kept = []
     for novelty in found:
-        keys = catalogue.novelties.members(novelty.id)
+        keys = _sound(workspace, catalogue.novelties.members(novelty.id))
         members = [
             replace(s, strange=_was_strange(workspace, s))
             for s in sightings(workspace, keys, model, see)
@@ -67,7 +69,14 @@ def recall_pool(workspace: Workspace, model: str, known: set[Key]) -> list[Sight
         kind=EventKind.NOVELTY, limit=_EVENTS, newest_first=True
     )
     keys = [(event.observation, row) for event in events for row in event.instances]
-    return sightings(workspace, [key for key in keys if key not in known][:_POOL], model, None)
+    sound = _sound(workspace, [key for key in keys if key not in known])
+    return sightings(workspace, sound[:_POOL], model, None)
+
+
+def _sound(workspace: Workspace, keys: Sequence[Key]) -> list[Key]:
+    """Return those of some instances whose frames no ticket covers."""
+    barred = workspace.catalogue.observations.quarantined(id for id, _ in keys)
+    return [key for key in keys if key[0] not in barred]
 
 
 def _was_strange(workspace: Workspace, sighting: Sighting) -> bool:

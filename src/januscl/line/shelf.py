@@ -23,6 +23,7 @@ class Shelf:
         self._workspace = workspace
         self._capacity = capacity
         self._loaded: dict[str, CompactModel] = {}
+        self._footprints: dict[tuple[str, tuple[int, ...]], Footprint] = {}
 
     def add(
         self,
@@ -43,9 +44,15 @@ class Shelf:
         return version
 
     def footprint(self, model: str, images: Sequence[Image]) -> Footprint:
-        """Return what a model version takes on this machine; see `januscl.train.footprint`."""
+        """Return what a model version takes on this machine; see `januscl.train.footprint`.
+
+        It is measured once for pictures of one size.
+        """
         weights = self._workspace.catalogue.models.get(model).weights
-        return footprint(self._workspace.model_file(weights), images)
+        key = (weights, images[0].shape)
+        if key not in self._footprints:
+            self._footprints[key] = footprint(self._workspace.model_file(weights), images)
+        return self._footprints[key]
 
     def load(self, model: str) -> CompactModel:
         """Return the model version with this id, from memory or the blob store.

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from januscl.line.report import TicketCard
+from januscl.line.telling.world import WorldChange
 from januscl.line.watch_report.page import standing_of
 from januscl.line.watch_report.story import (
     Camera,
@@ -34,6 +35,8 @@ def facts_of(story: WatchStory) -> dict[str, Any]:
         "notes": list(story.unmapped),
         "tickets": [_ticket(card) for card in story.tickets],
         "more_tickets": story.more_tickets,
+        "changes": [_change(change) for change in story.changes],
+        "warming_up": list(story.warming),
     }
 
 
@@ -94,6 +97,16 @@ def _map(drawn: NoveltyMap) -> dict[str, Any]:
 def _rounded(points: Points) -> list[list[float]]:
     rounded: list[list[float]] = points.round(4).tolist()
     return rounded
+
+
+def _change(change: WorldChange) -> dict[str, Any]:
+    return {
+        "scope": str(change.scope),
+        "name": change.name,
+        "began": change.began,
+        "told": change.told,
+        "signals": list(change.signals),
+    }
 
 
 def _ticket(card: TicketCard) -> dict[str, Any]:

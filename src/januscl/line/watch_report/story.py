@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from januscl.core import Cost, Image, Ticket
 from januscl.line.report import TicketCard
+from januscl.line.telling.world import WorldChange
 
 Points = NDArray[np.float64]
 
@@ -173,6 +174,8 @@ class WatchStory:
         unmapped: Why there is no map, or what is missing in them; sentences.
         tickets: Newest first.
         more_tickets: Tickets of the same time that are not shown.
+        changes: Of the world, that were told within the time, newest first.
+        warming: Cameras of which no change can be told yet.
     """
 
     title: str
@@ -181,3 +184,5 @@ class WatchStory:
     unmapped: tuple[str, ...]
     tickets: tuple[TicketCard, ...]
     more_tickets: int = 0
+    changes: tuple[WorldChange, ...] = ()
+    warming: tuple[str, ...] = ()

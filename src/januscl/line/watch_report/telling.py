@@ -4,12 +4,13 @@ from collections.abc import Collection
 
 from januscl.line.report.words import count, listed
 from januscl.line.telling.day import ticket_card
+from januscl.line.telling.world import warming_up, world_changes
 from januscl.line.watch_report.cameras import health_of, tickets_since
 from januscl.line.watch_report.places import novelty_maps
 from januscl.line.watch_report.story import WatchStory
 from januscl.store import Workspace
 
-MOST_TICKETS = 24
+MOST_TICKETS, MOST_CHANGES = 24, 24
 _NAMED = 3
 
 
@@ -31,6 +32,7 @@ def watch_story(
     tickets = [] if health is None else tickets_since(workspace, health.begin)
     told = [ticket for ticket in tickets if not cameras or ticket.camera in cameras]
     maps, unmapped = novelty_maps(workspace)
+    changes = [c for c in world_changes(workspace) if health and c.told >= health.begin]
     return WatchStory(
         f"What watching found at {_sites(workspace)}",
         health,
@@ -38,6 +40,8 @@ def watch_story(
         unmapped,
         tuple(ticket_card(workspace, ticket) for ticket in told[: -MOST_TICKETS - 1 : -1]),
         max(0, len(told) - MOST_TICKETS),
+        tuple(changes[:MOST_CHANGES]),
+        tuple(warming_up(workspace)),
     )
 
 
