@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as peer
 
-from januscl.annotate import box_of_rle, rle_of_polygon
-from januscl.core import InvalidInput, box_of, decode_mask, encode_mask
+from januscl.annotate import rle_of_polygon
+from januscl.core import InvalidInput, box_of, box_of_rle, decode_mask, encode_mask
 
 
 def fill(*parts, size=(20, 30)):

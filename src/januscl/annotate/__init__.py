@@ -10,11 +10,11 @@ from januscl.annotate.coco_find import find_coco, read_set
 from januscl.annotate.coco_read import read_coco
 from januscl.annotate.coco_set import CocoPicture, CocoSet, Reject, group_of
 from januscl.annotate.coco_write import write_coco
-from januscl.annotate.outline import box_of_rle, rle_of_polygon
+from januscl.annotate.outline import read_mask, rle_of_polygon
 from januscl.annotate.tasks import make_task, validate_label
 
 __all__ = [
-    "CocoAnnotator", "CocoPicture", "CocoSet", "Reject", "TruthAnnotator", "box_of_rle",
-    "find_coco", "group_of", "make_task", "read_coco", "read_set", "rle_of_polygon",
+    "CocoAnnotator", "CocoPicture", "CocoSet", "Reject", "TruthAnnotator", "find_coco",
+    "group_of", "make_task", "read_coco", "read_mask", "read_set", "rle_of_polygon",
     "validate_label", "write_coco",
 ]  # fmt: skip

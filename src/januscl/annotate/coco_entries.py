@@ -3,12 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
-import numpy as np
-
 from januscl.annotate.coco_set import CocoPicture, RejectLog
-from januscl.annotate.outline import rle_of_polygon
+from januscl.annotate.outline import read_mask
 from januscl.core import InvalidInput, Kind, Rle, Taxonomy
-from januscl.core.wire import rle_from_json
 
 Key = int | str
 """What COCO files use as ids."""
@@ -100,9 +97,11 @@ def masks_of_pictures(
         elif entry.get("iscrowd") not in (0, None, False):
             log.add(thing, "it is a crowd region, which covers packages that nobody outlined")
         elif (picture := pictures[image]) is not None:
-            rle = _mask(entry.get("segmentation"), picture, thing, log)
-            if rle is not None:
+            try:
+                rle = read_mask(entry.get("segmentation"), picture.height, picture.width, thing)
                 found[image].append((rle, kinds[category]))
+            except InvalidInput as error:
+                log.add(thing, str(error))
         if is_key(id):
             seen.add(id)
     return found
@@ -113,44 +112,3 @@ def _nameless(what: str, entry: Mapping[str, Any], id: Any) -> str:
     if f"{what}_id" not in entry:
         return f"it has no {what}_id, so nobody can tell which {what} it is of"
     return f"there is no {what} with the id {id!r:.40}"
-
-
-def _mask(value: Any, picture: CocoPicture, thing: str, log: RejectLog) -> Rle | None:
-    size = (picture.height, picture.width)
-    try:
-        if isinstance(value, dict):
-            rle = rle_from_json(value, thing)
-            if (rle.height, rle.width) != size or rle.area == 0:
-                raise InvalidInput(
-                    thing,
-                    f"a mask of size {size[0]}x{size[1]} with pixels in it",
-                    f"{rle.height}x{rle.width} with {rle.area}",
-                    "It belongs to another picture, or is empty.",
-                )
-            return rle
-        if not isinstance(value, list) or not value:
-            raise InvalidInput(
-                thing,
-                "polygons or run lengths as segmentation",
-                f"{value!r:.60}",
-                "A box alone is no mask; outline the package.",
-            )
-        return rle_of_polygon([_points(part, thing) for part in value], *size, thing)
-    except InvalidInput as error:
-        log.add(thing, str(error))
-        return None
-
-
-def _points(part: Any, thing: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    numbers = isinstance(part, list) and all(type(v) in (int, float) for v in part)
-    if not numbers or len(part) < 6 or len(part) % 2:
-        raise InvalidInput(
-            thing,
-            "polygons as lists of x, y, x, y, ... with three or more points",
-            f"{part!r:.60}",
-            "It is degenerate or damaged; outline the package again.",
-        )
-    try:
-        return np.asarray(part, dtype=np.float64).reshape(-1, 2)
-    except OverflowError as error:
-        raise InvalidInput(thing, "coordinates in px", str(error), "Draw it again.") from error

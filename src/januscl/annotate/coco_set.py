@@ -6,9 +6,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
-from januscl.annotate.outline import box_of_rle
 from januscl.core import Image, Instances, LabelledFrame, NotFound, Rle, Taxonomy
 from januscl.core.pictures import read_image
 
@@ -92,12 +89,7 @@ class CocoPicture:
     @property
     def truth(self) -> Instances:
         """The annotated instances, with score 1 and tight boxes."""
-        return Instances(
-            self.masks,
-            np.asarray([box_of_rle(rle) for rle in self.masks], np.float32).reshape(-1, 4),
-            np.ones(len(self.masks), dtype=np.float32),
-            np.asarray(self.labels, dtype=np.int64),
-        )
+        return Instances.of_masks(self.masks, self.labels)
 
     def image(self) -> Image:
         """Return the pixels ``(H, W, 3) uint8`` RGB, upright.

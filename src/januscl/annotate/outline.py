@@ -1,17 +1,68 @@
-"""Polygons to run lengths without a raster between: a pixel is in when its centre is in.
+"""Masks as COCO writes them: run lengths, or polygons without a raster between.
+
+Of a polygon a pixel is in when its centre is in.
 
 OpenCV's ``fillPoly`` also fills every pixel that the outline touches, which makes masks half a
 pixel fatter all round; annotation tools and COCO's own code do not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from januscl.core import InvalidInput, Rle, decode_mask, encode_mask
+from januscl.core.wire import rle_from_json
 
 _FARTHEST = 1e9
+
+
+def read_mask(value: Any, height: int, width: int, thing: str) -> Rle:
+    """Return the mask of a COCO ``segmentation``: run lengths, or polygons.
+
+    Args:
+        value: As it was read from JSON.
+        height: Rows of the picture.
+        width: Columns of the picture.
+        thing: What to call it in an error.
+
+    Raises:
+        InvalidInput: It is neither, is damaged, of another picture's size, or empty.
+    """
+    if isinstance(value, Mapping):
+        rle = rle_from_json(value, thing)
+        if (rle.height, rle.width) != (height, width) or rle.area == 0:
+            raise InvalidInput(
+                thing,
+                f"a mask of size {height}x{width} with pixels in it",
+                f"{rle.height}x{rle.width} with {rle.area}",
+                "It belongs to another picture, or is empty.",
+            )
+        return rle
+    if not isinstance(value, list) or not value:
+        raise InvalidInput(
+            thing,
+            "polygons or run lengths as segmentation",
+            f"{value!r:.60}",
+            "A box alone is no mask; outline the package.",
+        )
+    return rle_of_polygon([_points(part, thing) for part in value], height, width, thing)
+
+
+def _points(part: Any, thing: str) -> NDArray[np.float64]:
+    numbers = isinstance(part, list) and all(type(v) in (int, float) for v in part)
+    if not numbers or len(part) < 6 or len(part) % 2:
+        raise InvalidInput(
+            thing,
+            "polygons as lists of x, y, x, y, ... with three or more points",
+            f"{part!r:.60}",
+            "It is degenerate or damaged; outline the package again.",
+        )
+    try:
+        return np.asarray(part, dtype=np.float64).reshape(-1, 2)
+    except OverflowError as error:
+        raise InvalidInput(thing, "coordinates in px", str(error), "Draw it again.") from error
 
 
 def rle_of_polygon(
@@ -74,27 +125,3 @@ def _fill(points: NDArray[np.float64], height: int, width: int, thing: str) -> R
     turns, times = np.unique(places, return_counts=True)
     turns = turns[(times % 2 == 1) & (turns < height * width)]
     return Rle(height, width, np.diff(np.concatenate(([0], turns, [height * width]))))
-
-
-def box_of_rle(rle: Rle) -> NDArray[np.float32]:
-    """Return the tight box ``(4,) float32 xyxy px`` of a mask, read off its runs.
-
-    The right and lower edges are exclusive; zeros when the mask is empty.
-    """
-    starts = np.cumsum(rle.counts)[::2][: rle.counts.size // 2]
-    lengths = rle.counts[1::2]
-    starts, lengths = starts[lengths > 0], lengths[lengths > 0]
-    if starts.size == 0:
-        return np.zeros(4, dtype=np.float32)
-    top, last = starts % rle.height, starts + lengths - 1
-    # A run that goes on in the next column touches both the lower and the upper edge.
-    tall = bool((top + lengths > rle.height).any())
-    return np.asarray(
-        (
-            starts[0] // rle.height,
-            0 if tall else top.min(),
-            last[-1] // rle.height + 1,
-            rle.height if tall else (top + lengths).max(),
-        ),
-        dtype=np.float32,
-    )

@@ -14,6 +14,7 @@ from januscl.core.errors import (
     NotFound,
     StorageFull,
     Unreachable,
+    how_to_install,
 )
 from januscl.core.ids import new_id, utc
 from januscl.core.learning import (
@@ -36,6 +37,7 @@ from januscl.core.masks import (
     IdMap,
     Rle,
     box_of,
+    box_of_rle,
     decode_mask,
     encode_mask,
     id_map_of,
@@ -84,6 +86,6 @@ __all__ = [
     "Novelty", "NoveltyState", "Observation", "Outcome", "Pick", "Release", "Rle", "Robot",
     "SegmentationModel", "Signal", "Slice", "SliceScore", "Stage", "StageReport", "StorageFull",
     "Strategy", "Taxonomy", "Ticket", "UNEXPLAINED", "Unreachable", "Verdict", "Watcher",
-    "box_of", "decode_mask", "encode_mask", "id_map_of", "mask_cover", "mask_iou", "masks_of",
-    "new_id", "utc",
+    "box_of", "box_of_rle", "decode_mask", "encode_mask", "how_to_install", "id_map_of",
+    "mask_cover", "mask_iou", "masks_of", "new_id", "utc",
 ]  # fmt: skip

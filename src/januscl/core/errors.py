@@ -65,3 +65,12 @@ class MissingDependency(JanusError, ImportError):
 
 class JobFailed(JanusError):
     """Raised when heavy work that ran elsewhere ended in an error."""
+
+
+def how_to_install(*extras: str) -> str:
+    """Return how to add the packages of some extras to a Janus that is installed already.
+
+    A checkout's own environment has no pip, and takes them from the lock file.
+    """
+    flags = " ".join(f"--extra {extra}" for extra in extras)
+    return f"pip install 'januscl[{','.join(extras)}]' (in a checkout: uv sync --inexact {flags})"

@@ -253,6 +253,30 @@ def box_of(mask: BoolMask) -> NDArray[np.float32]:
     return np.asarray((columns[0], rows[0], columns[-1] + 1, rows[-1] + 1), dtype=np.float32)
 
 
+def box_of_rle(rle: Rle) -> NDArray[np.float32]:
+    """Return the tight box ``(4,) float32 xyxy px`` of a mask, read off its runs.
+
+    The right and lower edges are exclusive; zeros when the mask is empty.
+    """
+    starts = np.cumsum(rle.counts)[::2][: rle.counts.size // 2]
+    lengths = rle.counts[1::2]
+    starts, lengths = starts[lengths > 0], lengths[lengths > 0]
+    if starts.size == 0:
+        return np.zeros(4, dtype=np.float32)
+    top, last = starts % rle.height, starts + lengths - 1
+    # A run that goes on in the next column touches both the lower and the upper edge.
+    tall = bool((top + lengths > rle.height).any())
+    return np.asarray(
+        (
+            starts[0] // rle.height,
+            0 if tall else top.min(),
+            last[-1] // rle.height + 1,
+            rle.height if tall else (top + lengths).max(),
+        ),
+        dtype=np.float32,
+    )
+
+
 def mask_iou(left: Sequence[Rle], right: Sequence[Rle]) -> NDArray[np.float64]:
     """Return the intersection over union ``(len(left), len(right))`` of every pair of masks."""
     shared, a, b = _shared(left, right)

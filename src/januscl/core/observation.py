@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from januscl.core.errors import InvalidInput
 from januscl.core.ids import utc
-from januscl.core.masks import Rle, box_of, check_sizes, decode_mask
+from januscl.core.masks import Rle, box_of_rle, check_sizes
 
 Image = NDArray[np.uint8]
 Depth = NDArray[np.float32]
@@ -182,7 +182,7 @@ class Instances:
     @classmethod
     def of_masks(cls, masks: Sequence[Rle], labels: Sequence[int]) -> "Instances":
         """Return certain instances (score 1) with tight boxes, as truth and labels have them."""
-        boxes = [box_of(decode_mask(rle)) for rle in masks]
+        boxes = [box_of_rle(rle) for rle in masks]
         return cls(
             tuple(masks),
             np.asarray(boxes, dtype=np.float32).reshape(-1, 4),
@@ -205,7 +205,7 @@ class Instances:
         """
         if not masks:
             return self
-        boxes = np.stack([box_of(decode_mask(rle)) for rle in masks])
+        boxes = np.stack([box_of_rle(rle) for rle in masks])
         own = self.embeddings if len(self) else embeddings[:0]
         return replace(
             self,

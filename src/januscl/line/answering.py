@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-
-from januscl.annotate import rle_of_polygon, validate_label
+from januscl.annotate import read_mask, validate_label
 from januscl.core import (
     Instances,
     InvalidInput,
@@ -16,7 +14,6 @@ from januscl.core import (
     Taxonomy,
 )
 from januscl.core.message import check_id
-from januscl.core.wire import rle_from_json
 from januscl.line.answers import receive
 from januscl.line.kinds import check_kinds, kinds_of
 from januscl.line.readings import MOST_INSTANCES
@@ -118,31 +115,7 @@ def _kind(entry: Any, taxonomy: Taxonomy, thing: str) -> int:
 
 
 def _mask(value: Any, size: tuple[int, int], thing: str) -> Rle:
-    if isinstance(value, Mapping):
-        rle = rle_from_json(value, thing)
-        if (rle.height, rle.width) != size:
-            raise InvalidInput(
-                thing, f"a mask of {size[0]}x{size[1]}", f"{rle.height}x{rle.width}",
-                "Masks have the frame's size.",
-            )  # fmt: skip
-        return rle
-    if not isinstance(value, list) or not value:
-        raise InvalidInput(
-            thing, "polygons or run lengths", repr(value)[:80], "Outline the package."
-        )
-    if sum(len(part) for part in value if isinstance(part, list)) > 2 * _MOST_POINTS:
+    parts = value if isinstance(value, list) else []
+    if sum(len(part) for part in parts if isinstance(part, list)) > 2 * _MOST_POINTS:
         raise InvalidInput(thing, f"at most {_MOST_POINTS} points", "more", "Draw it simpler.")
-    return rle_of_polygon([_points(part, thing) for part in value], *size, thing)
-
-
-def _points(part: Any, thing: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    numbers = isinstance(part, list) and all(type(v) in (int, float) for v in part)
-    if not numbers or len(part) < 6 or len(part) % 2:
-        raise InvalidInput(
-            thing, "lists of x, y, x, y, ... with three points or more", repr(part)[:80],
-            "Outline the package.",
-        )  # fmt: skip
-    try:
-        return np.asarray(part, dtype=np.float64).reshape(-1, 2)
-    except OverflowError as error:
-        raise InvalidInput(thing, "coordinates in px", f"{error}"[:80], "Draw it again.") from error
+    return read_mask(value, *size, thing)
