@@ -44,6 +44,17 @@ def test_a_catalogue_without_readings_has_no_last_one(catalogue):
     assert catalogue.camera_health.list("cam-1") == []
 
 
+def test_the_minutes_before_a_time_are_forgotten(catalogue):
+    days = 24 * 60
+    catalogue.camera_health.add([minute(day * days) for day in range(10)])
+    catalogue.camera_health.add([minute(4 * days - 1, "cam-2"), minute(9 * days, "cam-2")])
+    before = NOON + timedelta(days=4)
+    assert catalogue.camera_health.forget(before) == 5
+    assert catalogue.camera_health.forget(before) == 0
+    assert catalogue.camera_health.list("cam-1") == [minute(day * days) for day in range(4, 10)]
+    assert catalogue.camera_health.list("cam-2") == [minute(9 * days, "cam-2")]
+
+
 def test_a_reading_that_is_no_number_is_refused(catalogue):
     broken = CauseReading(1, 0, float("nan"), 0.0, 0.0)
     with pytest.raises(InvalidInput, match=r"defocus of camera cam-1.*finite"):

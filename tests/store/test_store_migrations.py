@@ -1,5 +1,7 @@
 """Catalogues of every released form are brought forward, with what they hold."""
 
+from datetime import UTC, datetime
+
 import pytest
 from alembic import command
 from alembic.config import Config
@@ -54,6 +56,11 @@ SIXTH = (
     "INSERT INTO kinds (id, name, shape) VALUES (7, 'black bag', 'soft'), (8, 'tyre', 'ring'),"
     " (9, 'tyre', 'ring')",
 )
+SEVENTH = (
+    *SIXTH,
+    "INSERT INTO camera_health (camera, at, frames, faulty, causes)"
+    f" VALUES ('c', '{NOON}', 1, 0, '{{}}')",
+)
 
 
 def script():
@@ -76,7 +83,7 @@ def make(place, revision, statements):
 
 def test_every_revision_but_the_newest_is_tried_here():
     revisions = {found.revision for found in ScriptDirectory.from_config(script()).walk_revisions()}
-    assert revisions == {"0001", "0002", "0003", "0004", "0005", "0006", "0007", history.HEAD}
+    assert revisions == {*(f"{number:04}" for number in range(1, 9)), history.HEAD}
 
 
 @pytest.mark.parametrize(
@@ -89,6 +96,7 @@ def test_every_revision_but_the_newest_is_tried_here():
         ("0005", FIFTH),
         ("0006", SIXTH),
         ("0007", SIXTH),
+        ("0008", SEVENTH),
     ],
 )
 def test_a_catalogue_of_an_earlier_form_is_brought_forward_with_what_it_holds(
@@ -104,6 +112,7 @@ def test_a_catalogue_of_an_earlier_form_is_brought_forward_with_what_it_holds(
         opened.novelties.put(opened.novelties.get("n"))
         came = [id for _, id in opened.observations.arrived(0, 10)]
         assert came == (["o-2", "o-1"] if revision >= "0005" else ["o-1", "o-2"])
+        assert opened.camera_health.forget(datetime(2027, 1, 1, tzinfo=UTC)) == (held is SEVENTH)
         kinds = [Kind(7, "black bag", "soft"), Kind(8, "tyre", "ring"), Kind(9, "tyre", "ring")]
         assert opened.kinds.list() == kinds
         assert [row.subject for row in opened.audit.list(action="kind.named")] == [

@@ -33,7 +33,7 @@ from januscl.cli import (
     worker,
 )
 from januscl.cli.output import console, errors, print_json
-from januscl.core import JanusError
+from januscl.core import JanusError, how_to_install
 
 app = typer.Typer(
     name="janus",
@@ -127,7 +127,7 @@ def _said(error: Exception) -> str | None:
     """Return an error's text for a person; None where a part of Janus itself is missing."""
     if isinstance(error, ModuleNotFoundError) and not isinstance(error, JanusError):
         room = str(error.name).partition(".")[0]
-        needs = f"this needs {room}, which is not installed: pip install 'januscl[all]'"
+        needs = f"this needs {room}, which is not installed: {how_to_install('all')}"
         return None if room == "januscl" else needs
     if isinstance(error, OSError) and not isinstance(error, JanusError):
         what = error.strerror or str(error) or type(error).__name__

@@ -9,7 +9,14 @@ from typing import Annotated, TypeVar
 import typer
 
 from januscl.cli.output import one_of
-from januscl.core import Conflict, InvalidInput, MissingDependency, ModelVersion, NotFound
+from januscl.core import (
+    Conflict,
+    InvalidInput,
+    MissingDependency,
+    ModelVersion,
+    NotFound,
+    how_to_install,
+)
 from januscl.store import Workspace
 
 WorkspaceOption = Annotated[
@@ -84,7 +91,7 @@ def check_report() -> None:
     """Raise `MissingDependency` where a run's page could not be written at its end."""
     if find_spec("jinja2") is None:
         raise MissingDependency(
-            "the report needs Jinja2; install it with: pip install 'januscl[report]'"
+            f"the report needs Jinja2; install it with: {how_to_install('report')}"
         )
 
 

@@ -108,7 +108,10 @@ def _work(workspace: Workspace, settings: "Settings", once: bool) -> None:
     worker = Worker(workspace, place, name, policy, runner, settings.picks_a_day)
     cells = len(workspace.catalogue.cells.list())
     _log.info("worker %s on %s, with %d cells; Ctrl-C stops it", name, workspace.folder, cells)
-    tidier = Tidier(workspace, settings.tend_seconds, settings.keep_days, _forgot, _untidied)
+    tidier = Tidier(
+        workspace, settings.tend_seconds, settings.keep_days, settings.keep_health_days,
+        _forgot, _untidied,
+    )  # fmt: skip
     tidier.start()
     with sending(settings, workspace, once):
         worker.run(_stop(), once)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from januscl.core import InvalidInput, MissingDependency, Unreachable
+from januscl.core import InvalidInput, MissingDependency, Unreachable, how_to_install
 
 try:
     import boto3  # type: ignore[import-untyped]
@@ -12,7 +12,7 @@ try:
     from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 except ModuleNotFoundError as error:
     raise MissingDependency(
-        f"AWS Batch needs {error.name}; install it with: pip install 'januscl[aws]'"
+        f"AWS Batch needs {error.name}; install it with: {how_to_install('aws')}"
     ) from error
 
 _LOG_LINES = 15

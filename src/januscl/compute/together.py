@@ -17,7 +17,7 @@ from januscl.compute.diary import Diary
 from januscl.compute.job import perform
 from januscl.compute.keepsakes import DeskKeeper
 from januscl.compute.work import resolve
-from januscl.core import MissingDependency
+from januscl.core import MissingDependency, how_to_install
 from januscl.core.wire import canonical
 
 VARIABLE = "JANUS_WORKERS"
@@ -83,7 +83,7 @@ def _run(desk: Desk, attempt: str, work: dict[str, Any], workers: Workers) -> st
     except ImportError as error:
         raise MissingDependency(
             f"a job on several workers needs Ray Train ({error}); install it in the image of the "
-            "cluster with: pip install 'januscl[ray,train]'"
+            f"cluster with: {how_to_install('ray', 'train')}"
         ) from error
     needs = {"CPU": workers.cpus} | ({"GPU": workers.gpus} if workers.gpus else {})
     ray.init(address="auto")  # the cluster that runs this job, never one of this machine's own

@@ -7,7 +7,15 @@ from typing import IO, Any
 
 import numpy as np
 
-from januscl.core import Frame, Image, InvalidInput, JanusError, MissingDependency, NotFound
+from januscl.core import (
+    Frame,
+    Image,
+    InvalidInput,
+    JanusError,
+    MissingDependency,
+    NotFound,
+    how_to_install,
+)
 from januscl.core.masks import MAX_PIXELS
 
 _CHANNELS = {"rgb8": "rgb", "bgr8": "bgr", "rgba8": "rgb", "bgra8": "bgr", "mono8": "mono"}
@@ -37,7 +45,7 @@ def read_recording(path: Path, topic: str, robot: str, camera: str) -> Iterator[
         from mcap_ros2.decoder import DecoderFactory
     except ImportError as error:
         raise MissingDependency(
-            f"reading {path} needs januscl[ros]; run: pip install 'januscl[ros]'"
+            f"reading {path} needs januscl[ros]; run: {how_to_install('ros')}"
         ) from error
     with _opened(path) as file:
         try:

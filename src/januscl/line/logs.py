@@ -6,13 +6,13 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any, TextIO
 
-from januscl.core import MissingDependency
+from januscl.core import MissingDependency, how_to_install
 
 try:
     import structlog
 except ModuleNotFoundError as error:
     raise MissingDependency(
-        f"the service needs {error.name}; install it with: pip install 'januscl[service]'"
+        f"the service needs {error.name}; install it with: {how_to_install('service')}"
     ) from error
 
 _SECRET = re.compile(r"janus_[0-9A-Za-z]+_[A-Za-z0-9_-]+|(?i:bearer)\s+\S+|(?<=://)[^/@\s]+(?=@)")

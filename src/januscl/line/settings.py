@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from januscl.core import InvalidInput, MissingDependency, NotFound
+from januscl.core import InvalidInput, MissingDependency, NotFound, how_to_install
 from januscl.line.flat import flat, policy_of
 from januscl.line.wording import expected
 from januscl.store import Workspace
@@ -34,7 +34,7 @@ try:
     from januscl.line.telling.notify import Mailbox, Target, Webhook
 except ModuleNotFoundError as error:
     raise MissingDependency(
-        f"the service needs {error.name}; install it with: pip install 'januscl[service]'"
+        f"the service needs {error.name}; install it with: {how_to_install('service')}"
     ) from error
 
 PREFIX = "JANUS_"
@@ -69,6 +69,8 @@ class Settings(BaseSettings):
         tend_seconds: Between two tidyings of the observation log.
         keep_days: Age at which pictures and embeddings that nothing needs are forgotten; never
             when omitted.
+        keep_health_days: Age at which the minutes of the cameras' health are forgotten; never when
+            omitted.
         log_level: The least that is logged.
         executor: Where a worker's heavy jobs run; see `januscl.compute.executor_from`.
         executor_id: What a worker is called, after a restart as well; the machine's name when
@@ -103,6 +105,7 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(default=1.0, gt=0)
     tend_seconds: float = Field(default=600.0, gt=0)
     keep_days: float | None = Field(default=None, gt=0, le=36500)
+    keep_health_days: float | None = Field(default=None, gt=0, le=36500)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     executor: str = "local"
     executor_id: str | None = None

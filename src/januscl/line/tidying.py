@@ -1,4 +1,4 @@
-"""The observation log kept tidy while whoever drains the inbox runs."""
+"""The observation log and the readings kept tidy while whoever drains the inbox runs."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,11 +11,14 @@ from januscl.store import Workspace, tend
 class Tidier:
     """A thread that tidies the observation log again and again; one process does at a time.
 
+    It forgets old readings of the cameras' health as well.
+
     Args:
         workspace: Whose log.
         every_s: Seconds between two times.
         keep_days: Age at which pictures and embeddings that nothing needs are forgotten; never
             when None. See `januscl.store.tend`.
+        keep_health_days: Age at which readings of the cameras' health are; likewise.
         forgot: Told of how many observations' bytes were forgotten, where any were.
         failed: Told of what went wrong; what was cut short is done the next time. Called while the
             error is handled.
@@ -26,11 +29,12 @@ class Tidier:
         workspace: Workspace,
         every_s: float,
         keep_days: float | None,
+        keep_health_days: float | None,
         forgot: Callable[[int], None],
         failed: Callable[[Exception], None],
     ) -> None:
         self._workspace, self._every_s = workspace, every_s
-        self._keep = None if keep_days is None else timedelta(days=keep_days)
+        self._keep, self._keep_health = _age(keep_days), _age(keep_health_days)
         self._forgot, self._failed = forgot, failed
         self._stop = Event()
         self._thread = Thread(target=self._run, name="tidy", daemon=True)
@@ -45,8 +49,11 @@ class Tidier:
 
     def _run(self) -> None:
         while not self._stop.wait(self._every_s):
-            before = None if self._keep is None else datetime.now(UTC) - self._keep
+            now = datetime.now(UTC)
+            before = None if self._keep is None else now - self._keep
             try:
+                if self._keep_health is not None:
+                    self._workspace.catalogue.camera_health.forget(now - self._keep_health)
                 forgotten = tend(self._workspace, forget_before=before)
             except Conflict:  # another process is at it
                 continue
@@ -55,3 +62,7 @@ class Tidier:
                 continue
             if forgotten:
                 self._forgot(forgotten)
+
+
+def _age(days: float | None) -> timedelta | None:
+    return None if days is None else timedelta(days=days)

@@ -8,7 +8,7 @@ first use, because the extra ``service`` may not be installed.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from januscl.core import MissingDependency
+from januscl.core import MissingDependency, how_to_install
 
 if TYPE_CHECKING:
     from januscl.service.app import create_app
@@ -28,5 +28,5 @@ def __getattr__(name: str) -> Any:
         if isinstance(error, MissingDependency) or str(error.name).startswith("januscl"):
             raise
         raise MissingDependency(
-            f"the service needs {error.name}; install it with: pip install 'januscl[service]'"
+            f"the service needs {error.name}; install it with: {how_to_install('service')}"
         ) from error

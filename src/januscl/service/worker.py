@@ -41,8 +41,9 @@ class Worker:
         self._stop, self._wake = Event(), Event()
         self._thread = Thread(target=self._run, name="drain", daemon=True)
         self._tidier = Tidier(
-            workspace, settings.tend_seconds, settings.keep_days, self._forgot, self._untidied
-        )
+            workspace, settings.tend_seconds, settings.keep_days, settings.keep_health_days,
+            self._forgot, self._untidied,
+        )  # fmt: skip
 
     def start(self) -> None:
         """Begin."""

@@ -11,7 +11,7 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-from januscl.core import MissingDependency
+from januscl.core import MissingDependency, how_to_install
 
 _BACKENDS = ("egl", "osmesa")
 _lock = threading.Lock()
@@ -27,7 +27,7 @@ def _import_mujoco() -> Any:
     except ImportError as error:
         raise MissingDependency(
             f"the simulator needs MuJoCo 4, found none ({error}). "
-            "Install it with: pip install 'januscl[sim]'"
+            f"Install it with: {how_to_install('sim')}"
         ) from error
     finally:
         if wanted is None:

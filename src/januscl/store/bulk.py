@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from januscl.core import IntegrityError, JanusError, MissingDependency, Unreachable
+from januscl.core import IntegrityError, JanusError, MissingDependency, Unreachable, how_to_install
 from januscl.core.files import sync
 from januscl.store.blobs import no_room
 from januscl.store.s3 import endpoint
@@ -328,7 +328,7 @@ def _lance() -> Any:
         return import_module("lance")
     except ModuleNotFoundError as error:
         raise MissingDependency(
-            "the observation log needs pylance; install it with: pip install 'januscl[service]'"
+            f"the observation log needs pylance; install it with: {how_to_install('service')}"
         ) from error
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
-from januscl.core import InvalidInput, MissingDependency
+from januscl.core import InvalidInput, MissingDependency, how_to_install
 
 BUSY_SECONDS = 30
 """For so long a writer waits for the one before it."""
@@ -95,7 +95,7 @@ def engine_of(url: URL) -> Engine:
     except ImportError as error:
         raise MissingDependency(
             "a catalogue in PostgreSQL needs psycopg; install it with: "
-            "pip install 'januscl[postgres]'"
+            + how_to_install("postgres")
         ) from error
     event.listen(engine, "connect", _set_up_postgres)
     event.listen(engine, "begin", _begin_postgres)

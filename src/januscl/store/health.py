@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import isfinite
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, delete, func, select
 
 from januscl.core import InvalidInput
 from januscl.store.database import Door, upsert
 from januscl.store.records import CauseReading, HealthMinute
 from januscl.store.tables import camera_health
+
+_AT_ONCE = timedelta(days=1)
+"""Of readings, that no other writer waits long for their end."""
 
 
 class CameraHealthLog:
@@ -72,6 +75,17 @@ class CameraHealthLog:
         with self._door.read() as connection:
             at: datetime | None = connection.scalar(select(func.max(camera_health.c.at)))
         return at
+
+    def forget(self, before: datetime) -> int:
+        """Forget the minutes before a time, a day at once; return how many there were."""
+        table, gone = camera_health.c, 0
+        while True:
+            with self._door.write() as connection:
+                first: datetime | None = connection.scalar(select(func.min(table.at)))
+                if first is None or first >= before:
+                    return gone
+                old = table.at < min(before, first + _AT_ONCE)
+                gone += connection.execute(delete(camera_health).where(old)).rowcount
 
 
 def _together(kept: HealthMinute, new: HealthMinute) -> HealthMinute:

@@ -137,6 +137,7 @@ camera_health = Table(
     _must("frames", Whole),
     _must("faulty", Whole),
     _must("causes", Json),
+    Index("camera_health_by_time", "at"),
 )
 
 # Kinds that people named; those of a model are with it. A name that a champion from elsewhere hides

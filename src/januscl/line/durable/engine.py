@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from sqlalchemy import Engine, create_engine
 
-from januscl.core import MissingDependency
+from januscl.core import MissingDependency, how_to_install
 from januscl.line.durable.place import server_url, sqlite_engine
 from januscl.line.durable.way import QUEUE, QUICK, Way
 
@@ -14,7 +14,7 @@ try:
     from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 except ModuleNotFoundError as error:
     raise MissingDependency(
-        f"durable workflows need {error.name}; install it with: pip install 'januscl[service]'"
+        f"durable workflows need {error.name}; install it with: {how_to_install('service')}"
     ) from error
 
 VERSION = "januscl-line-2"

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from januscl.core import Image, Instances, MissingDependency
+from januscl.core import Image, Instances, MissingDependency, how_to_install
 from januscl.core.files import write_atomically
 from januscl.line.report import svg, timeline, words
 from januscl.line.report.pictures import data_uri, overlay
@@ -105,7 +105,7 @@ def environment(*folders: Path) -> "Environment":
         import jinja2
     except ImportError as error:
         raise MissingDependency(
-            "the report needs Jinja2; install it with: pip install 'januscl[report]'"
+            f"the report needs Jinja2; install it with: {how_to_install('report')}"
         ) from error
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([*folders, _HERE]),

@@ -9,7 +9,7 @@ from januscl.store.database import Database, has_table
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-HEAD = "0008"
+HEAD = "0009"
 
 
 def migrate(database: Database) -> None:
