@@ -57,17 +57,10 @@ def pretrain(  # noqa: PLR0913 - a command has as many options as it has
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Train a model for things of any kind. A run that was stopped goes on where it was."""
-    from januscl.annotate import find_coco
-
-    for given in data or []:
-        find_coco(given)
-    if not drawn + piles and not data:
-        raise typer.BadParameter("give a COCO set, or more than 0 of --drawn or --piles")
-    if size % 16:
-        raise InvalidInput("--size", "a multiple of 16", str(size), "128 and 192 are usual.")
+    sets, card_file = data or [], out.with_suffix(".json")
+    _check_sources(sets, drawn + piles, size)
     check_model_file(base)
     check_model_out(out, force)
-    card_file = out.with_suffix(".json")
     check_out_file(card_file, force)
 
     from januscl.cli.models import model_named
@@ -77,7 +70,7 @@ def pretrain(  # noqa: PLR0913 - a command has as many options as it has
     with limited_threads(threads), progress_bars(json) as bars:
         model = _general(model_named(base), size)
         # First: a picture that is missing is told before scenes are simulated for minutes.
-        real = [frame for given in data or [] for frame in _real(bars, given, model.taxonomy)]
+        real = [frame for given in sets for frame in _real(bars, given, model.taxonomy)]
         frames = _simulated(bars, model.taxonomy, drawn, piles, seed, size) + real
         report = _fit(model, frames, budget, seed, threads, out, bars)
         made = sized(report.model, INPUT_PX)
@@ -89,7 +82,7 @@ def pretrain(  # noqa: PLR0913 - a command has as many options as it has
     card = {
         "name": out.stem,
         "made": datetime.now(UTC).date().isoformat(),
-        "command": " ".join(["janus pretrain", *(d.name for d in data or []), options]),
+        "command": " ".join(["janus pretrain", *(given.name for given in sets), options]),
         "pictures": len(frames),
         **_course(report),
         **scores,
@@ -99,6 +92,23 @@ def pretrain(  # noqa: PLR0913 - a command has as many options as it has
         print_json(card)
     else:
         console.print(f"{len(report.losses)} steps in {report.spent:.0f} s. Wrote {out}.")
+
+
+def _check_sources(sets: Iterable[Path], simulated: int, size: int) -> None:
+    """Refuse what cannot be learned from, before anything is read or simulated.
+
+    Args:
+        sets: Real COCO sets.
+        simulated: Pictures to be composed or simulated.
+        size: Side to learn at, px.
+    """
+    from januscl.annotate import find_coco
+
+    found = [find_coco(given) for given in sets]
+    if not found and not simulated:
+        raise typer.BadParameter("give a COCO set, or more than 0 of --drawn or --piles")
+    if size % 16:
+        raise InvalidInput("--size", "a multiple of 16", str(size), "128 and 192 are usual.")
 
 
 def _course(report: "FitReport") -> dict[str, float]:

@@ -116,8 +116,15 @@ def _endpoint(
 def work_routes(house: House, room: Room) -> APIRouter:
     """Return the routes by which people change something."""
     router = APIRouter(prefix=forms.PREFIX, tags=["people"])
-    labeller, admin = who_may(house, Act.LABEL), who_may(house, Act.TOKENS)
-    looker, namer = who_may(house, Act.TASKS), who_may(house, Act.NAME)
+    _show_pictures(router, house)
+    _take_kinds(router, house, room)
+    _take_labels(router, house, room)
+    _revoke_tokens(router, house)
+    return router
+
+
+def _show_pictures(router: APIRouter, house: House) -> None:
+    looker = who_may(house, Act.TASKS)
 
     @router.get(
         "/label-tasks/{observation}/image",
@@ -132,6 +139,10 @@ def work_routes(house: House, room: Room) -> APIRouter:
         headers = {"Cache-Control": "private, immutable", "X-Content-Type-Options": "nosniff"}
         data = task_picture(house.workspace, observation)
         return Response(data, headers=headers, media_type="image/png")
+
+
+def _take_kinds(router: APIRouter, house: House, room: Room) -> None:
+    namer = who_may(house, Act.NAME)
 
     @router.post(
         "/kinds",
@@ -150,6 +161,10 @@ def work_routes(house: House, room: Room) -> APIRouter:
                 return name_kind(house.workspace.catalogue, name, shape, token.name, now)
 
             return Answer(_plain(await run_in_threadpool(take)))
+
+
+def _take_labels(router: APIRouter, house: House, room: Room) -> None:
+    labeller = who_may(house, Act.LABEL)
 
     @router.post(
         "/label-tasks/{observation}/label",
@@ -171,13 +186,15 @@ def work_routes(house: House, room: Room) -> APIRouter:
             await run_in_threadpool(take)
         return Response(status_code=204)
 
+
+def _revoke_tokens(router: APIRouter, house: House) -> None:
+    admin = who_may(house, Act.TOKENS)
+
     @router.post("/tokens/{id}/revoke", status_code=204, responses=_PROBLEMS | forms.problems(404))
     def revoke(id: str, token: TokenRow = admin) -> Response:
         """Make a token void from now on."""
         revoke_token(house.workspace.catalogue, id, token.name)
         return Response(status_code=204)
-
-    return router
 
 
 def _named(value: Any) -> tuple[str, str]:

@@ -40,23 +40,64 @@ def robot_routes(house: House, desk: Desk, room: Room, most_bytes: int, most: in
         most: Records or outcomes in one request.
     """
     router = APIRouter(prefix=forms.PREFIX, tags=["robots"])
-    workspace, models = house.workspace, dict[str, Path]()
-    sender, fetcher = who_may(house, Act.SEND), who_may(house, Act.FETCH)
+    inlet = _Inlet(house, room)
+    _take_observations(router, inlet, most_bytes, most)
+    _take_outcomes(router, inlet, most)
+    _take_pictures(router, inlet, most_bytes)
+    _answer_check_ins(router, house, desk)
+    _give_weights(router, house)
+    return router
 
-    def received(what: str, receipt: Receipt) -> Answer:
-        house.metrics.taken(what, receipt)
-        if house.worker is not None:
-            house.worker.wake()
+
+class _Inlet:
+    """Takes in what robots send, one body at a time.
+
+    Args:
+        house: What the routes share.
+        room: Says whether there is any on the disk.
+    """
+
+    def __init__(self, house: House, room: Room) -> None:
+        self.workspace, self.sender = house.workspace, who_may(house, Act.SEND)
+        self._house, self._room = house, room
+
+    async def take(
+        self, what: str, request: Request, most_bytes: int, act: Callable[[bytes], Receipt]
+    ) -> Answer:
+        """Read a body, keep what it holds by ``act``, and answer with what became of it.
+
+        A catalogue that is busy is no fault of the request's.
+        """
+        async with self._house.bodies.read(request, most_bytes) as body:
+
+            def keep() -> Receipt:
+                self._room.check()
+                return act(body)
+
+            try:
+                return self._received(what, await run_in_threadpool(keep))
+            except Conflict as error:
+                raise Refused(
+                    429, "catalogue", "one that can be written", str(error),
+                    "Send it again later.", 5,
+                ) from error  # fmt: skip
+
+    def _received(self, what: str, receipt: Receipt) -> Answer:
+        self._house.metrics.taken(what, receipt)
+        if self._house.worker is not None:
+            self._house.worker.wake()
         rejected = [vars(refusal) for refusal in receipt.rejected]
         return Answer({"accepted": list(receipt.accepted), "rejected": rejected})
 
+
+def _take_observations(router: APIRouter, inlet: _Inlet, most_bytes: int, most: int) -> None:
     @router.post(
         "/observations",
         response_model=forms.Taken,
         responses=_SENDING | forms.problems(415),
         openapi_extra=forms.OBSERVATIONS,
     )
-    async def send_observations(request: Request, token: TokenRow = sender) -> Response:
+    async def send_observations(request: Request, token: TokenRow = inlet.sender) -> Response:
         """Take in a batch, or one record as JSON; what is accepted is safe on the disk.
 
         The same id any number of times is one observation. A record of another robot refuses the
@@ -69,51 +110,53 @@ def robot_routes(house: House, desk: Desk, room: Room, most_bytes: int, most: in
                 "Say what the body is.",
             )  # fmt: skip
         batch = kind == MEDIA_TYPE
-        async with house.bodies.read(request, most_bytes if batch else _MOST_JSON) as body:
 
-            def take() -> Receipt:
-                room.check()
-                if batch:
-                    return take_batch(workspace, robot, body, most)
-                return take_record(workspace, robot, read_json(body))
+        def take(body: bytes) -> Receipt:
+            if batch:
+                return take_batch(inlet.workspace, robot, body, most)
+            return take_record(inlet.workspace, robot, read_json(body))
 
-            return received("observations", await _unhurried(take))
+        return await inlet.take("observations", request, most_bytes if batch else _MOST_JSON, take)
 
+
+def _take_outcomes(router: APIRouter, inlet: _Inlet, most: int) -> None:
     @router.post(
         "/outcomes",
         response_model=forms.Taken,
         responses=_SENDING,
         openapi_extra=forms.OUTCOMES,
     )
-    async def send_outcomes(request: Request, token: TokenRow = sender) -> Response:
+    async def send_outcomes(request: Request, token: TokenRow = inlet.sender) -> Response:
         """Take in how picks ended; an outcome may come before its observation."""
         robot = robot_of(token)
-        async with house.bodies.read(request, _MOST_JSON) as body:
 
-            def take() -> Receipt:
-                room.check()
-                return take_outcomes(workspace, robot, read_json(body), most)
+        def take(body: bytes) -> Receipt:
+            return take_outcomes(inlet.workspace, robot, read_json(body), most)
 
-            return received("outcomes", await _unhurried(take))
+        return await inlet.take("outcomes", request, _MOST_JSON, take)
 
+
+def _take_pictures(router: APIRouter, inlet: _Inlet, most_bytes: int) -> None:
     @router.put(
         "/observations/{id}/image",
         status_code=204,
         responses=_SENDING,
         openapi_extra=forms.PICTURE,
     )
-    async def send_picture(id: str, request: Request, token: TokenRow = sender) -> Response:
+    async def send_picture(id: str, request: Request, token: TokenRow = inlet.sender) -> Response:
         """Take in the JPEG or PNG of an observation that was sent without it."""
         robot = robot_of(token)
-        async with house.bodies.read(request, most_bytes) as body:
 
-            def take() -> Receipt:
-                room.check()
-                take_picture(workspace, robot, id, body)
-                return Receipt((id,), ())
+        def take(body: bytes) -> Receipt:
+            take_picture(inlet.workspace, robot, id, body)
+            return Receipt((id,), ())
 
-            received("pictures", await _unhurried(take))
+        await inlet.take("pictures", request, most_bytes, take)
         return Response(status_code=204)
+
+
+def _answer_check_ins(router: APIRouter, house: House, desk: Desk) -> None:
+    sender = who_may(house, Act.SEND)
 
     @router.post(
         "/robots/{robot}/check-in",
@@ -126,6 +169,11 @@ def robot_routes(house: House, desk: Desk, room: Room, most_bytes: int, most: in
         check(token, Act.SEND, robot)
         async with house.bodies.read(request, _MOST_CHECK_IN) as body:
             return Answer(await run_in_threadpool(lambda: desk.check_in(robot, read_json(body))))
+
+
+def _give_weights(router: APIRouter, house: House) -> None:
+    workspace, models = house.workspace, dict[str, Path]()
+    fetcher = who_may(house, Act.FETCH)
 
     @router.get(
         "/models/{id}/weights",
@@ -143,18 +191,6 @@ def robot_routes(house: House, desk: Desk, room: Room, most_bytes: int, most: in
             models[digest] = workspace.model_file(digest)
         headers = {"ETag": f'"{digest}"', "Cache-Control": "private, immutable"}
         return FileResponse(models[digest], headers=headers, media_type="application/octet-stream")
-
-    return router
-
-
-async def _unhurried(take: Callable[[], Receipt]) -> Receipt:
-    """Run what writes in a thread; a catalogue that is busy is no fault of the request's."""
-    try:
-        return await run_in_threadpool(take)
-    except Conflict as error:
-        raise Refused(
-            429, "catalogue", "one that can be written", str(error), "Send it again later.", 5
-        ) from error
 
 
 def _media_type(request: Request) -> str:

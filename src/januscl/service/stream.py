@@ -40,8 +40,7 @@ def stream_routes(
         alive_seconds: After which a stream that has nothing to tell says that it is alive.
     """
     router = APIRouter(prefix=forms.PREFIX, tags=["people"])
-    reader, listeners = who_may(house, Act.READ), 0
-    audit, tokens = house.workspace.catalogue.audit, house.workspace.catalogue.tokens
+    reader, streams = who_may(house, Act.READ), _Streams(house, stopping, alive_seconds)
 
     @router.get(
         "/stream",
@@ -58,27 +57,47 @@ def stream_routes(
         revoked; connect again with the last id, and nothing is missed.
         """
         if last_id is None:
-            start = await run_in_threadpool(audit.last)
+            start = await run_in_threadpool(house.workspace.catalogue.audit.last)
         else:
             start = _number(last_id)
-        if listeners >= MOST_STREAMS:
+        streams.check()
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(
+            streams.events(start, token), media_type="text/event-stream", headers=headers
+        )
+
+    return router
+
+
+class _Streams:
+    """The streams of one process.
+
+    Args:
+        house, stopping, alive_seconds: See `stream_routes`.
+    """
+
+    def __init__(self, house: House, stopping: Callable[[], bool], alive_seconds: float) -> None:
+        catalogue = house.workspace.catalogue
+        self._audit, self._tokens = catalogue.audit, catalogue.tokens
+        self._stopping, self._alive_seconds = stopping, alive_seconds
+        self._listeners = 0
+
+    def check(self) -> None:
+        """Raise `Refused` where as many listen as may."""
+        if self._listeners >= MOST_STREAMS:
             raise Refused(
                 429, "streams", f"at most {MOST_STREAMS} at once", "as many already",
                 "Close one, or come again later.", 30,
             )  # fmt: skip
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(
-            listen(start, token), media_type="text/event-stream", headers=headers
-        )
 
-    async def listen(after: int, token: TokenRow) -> AsyncIterator[str]:
-        nonlocal listeners
-        listeners += 1
+    async def events(self, after: int, token: TokenRow) -> AsyncIterator[str]:
+        """Give the rows after a number as they come, until the server stops or the token ends."""
+        self._listeners += 1
         try:
             yield ": from here on\n\n"
             silent = 0.0
-            while not stopping():
-                rows = await run_in_threadpool(audit.after, after, _AT_ONCE)
+            while not self._stopping():
+                rows = await run_in_threadpool(self._audit.after, after, _AT_ONCE)
                 for number, row in rows:
                     yield _event(number, row)
                     after = number
@@ -87,15 +106,13 @@ def stream_routes(
                     continue
                 await asyncio.sleep(_LOOK_SECONDS)
                 silent += _LOOK_SECONDS
-                if silent >= alive_seconds:
+                if silent >= self._alive_seconds:
                     silent = 0.0
-                    if not await run_in_threadpool(tokens.valid, token.id):
+                    if not await run_in_threadpool(self._tokens.valid, token.id):
                         return
                     yield ": alive\n\n"
         finally:
-            listeners -= 1
-
-    return router
+            self._listeners -= 1
 
 
 def _number(id: str) -> int:
