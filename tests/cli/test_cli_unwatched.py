@@ -71,6 +71,22 @@ def test_what_waits_is_told_with_the_remedy_until_it_was_watched(site):
     engine.dispose()
 
 
+def test_the_workflows_of_another_site_say_nothing_of_this_one(site, tmp_path, monkeypatch):
+    workspace, id = site
+    drain(workspace, 64)
+    workspace.catalogue.cells.put(Cell("cell-7", "cam-7", "line-2", "Graz"))
+    waiting = []
+    for name, ids in (("own", [id]), ("other", [new_id() for _ in range(40)])):
+        engine = sqlite_engine(tmp_path / f"{name}.db")
+        Fed(engine, workspace).mark(ids)
+        engine.dispose()
+        monkeypatch.setenv("JANUS_WORKFLOWS", str(tmp_path / f"{name}.db"))
+        told = json.loads(janus("status", "-w", "w", "--json")[0])
+        waiting.append((told["waiting"]["observations"], told["waiting"]["led"]))
+    assert waiting == [(0, False), (None, None)]
+    assert "it is another site's; see JANUS_WORKFLOWS" in told["unwatched"]
+
+
 def test_a_program_gets_its_list_and_the_warning_apart_from_it(site):
     workspace, _ = site
     drain(workspace, 64)

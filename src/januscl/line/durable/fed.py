@@ -98,6 +98,20 @@ class Fed:
             return set(connection.scalars(query))
 
 
+def latest_watched(engine: Engine, limit: int) -> list[str]:
+    """Return the ids that sort last of the observations that were watched, without making a table.
+
+    Args:
+        engine: Of the workflows' database.
+        limit: At most this many.
+    """
+    if not inspect(engine).has_table(_fed.name):
+        return []
+    latest = select(_fed.c.observation).order_by(_fed.c.observation.desc()).limit(limit)
+    with engine.begin() as connection:
+        return list(connection.scalars(latest))
+
+
 def watched_number(engine: Engine) -> int:
     """Return how many observations were ever watched, without making a table.
 

@@ -6,11 +6,14 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from januscl.line.durable.fed import watched_number
+from januscl.line.durable.fed import latest_watched, watched_number
 from januscl.line.durable.lead import is_held
 from januscl.line.durable.place import existing_engine
 from januscl.line.telling.notify.outbox import waiting_in
 from januscl.store import Workspace
+
+_TRIED = 20
+"""Watched observations by which it is told whose workflows these are."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Backlog:
     Attributes:
         inbox: Messages that were acknowledged and not moved on yet.
         observations: How many were moved on and not watched yet; None where the workflows'
-            database does not answer.
+            database does not answer, or is another site's.
         cells: How many robots were named.
         led: Whether a worker watches; None likewise.
         notices: How many notices wait, by the names of their targets.
@@ -45,7 +48,7 @@ class Backlog:
         if self.observations is None:
             return (
                 "nobody can tell what waits unwatched: no worker has run yet, or the workflows' "
-                "database does not answer"
+                "database does not answer, or it is another site's; see JANUS_WORKFLOWS"
             )
         waiting = {"observation": self.observations, "message in the inbox": self.inbox}
         parts = [_counted(number, what) for what, number in waiting.items() if number]
@@ -78,7 +81,7 @@ def backlog_of(workspace: Workspace, place: Path | str) -> Backlog | None:
     catalogue = workspace.catalogue
     if not catalogue.tokens.list():
         return None
-    watched, led, notices = _worked(place)
+    watched, led, notices = _worked(workspace, place)
     seen = catalogue.observations.counts()["observations"]
     return Backlog(
         inbox=catalogue.inbox.depth(),
@@ -90,12 +93,17 @@ def backlog_of(workspace: Workspace, place: Path | str) -> Backlog | None:
     )
 
 
-def _worked(place: Path | str) -> tuple[int | None, bool | None, dict[str, int]]:
+def _worked(
+    workspace: Workspace, place: Path | str
+) -> tuple[int | None, bool | None, dict[str, int]]:
     """Return how many observations were watched, whether a worker leads, and what is to be sent."""
     engine = existing_engine(place)
     if engine is None:
         return 0, False, {}
     try:
+        latest = latest_watched(engine, _TRIED)
+        if latest and not workspace.catalogue.observations.known(latest):
+            return None, None, {}  # what was watched there was seen elsewhere
         return watched_number(engine), is_held(engine), waiting_in(engine)
     except SQLAlchemyError:
         return None, None, {}
