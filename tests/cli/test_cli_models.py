@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import torch
 from cli_scenes import KINDS, draw
 from typer.testing import CliRunner
 
@@ -20,14 +19,6 @@ from januscl.store import Workspace
 from januscl.train import CompactModel, Naive, Settings, fit
 
 JANUS = Path(sys.executable).with_name("janus")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def janus(*arguments):

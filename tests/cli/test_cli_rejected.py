@@ -4,7 +4,6 @@ import json
 import re
 
 import pytest
-import torch
 from cli_scenes import KINDS, draw
 from typer.testing import CliRunner
 
@@ -15,14 +14,6 @@ from januscl.cli.photographs import read_photographs
 from januscl.cli.rejected import tell_rejects
 from januscl.core import InvalidInput, Taxonomy
 from januscl.train import CompactModel
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def janus(*arguments):

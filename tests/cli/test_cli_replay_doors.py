@@ -5,7 +5,6 @@ import re
 
 import numpy as np
 import pytest
-import torch
 from cli_scenes import KINDS, draw
 from PIL import Image as Pillow
 from typer.testing import CliRunner
@@ -17,14 +16,6 @@ from januscl.cli.photographs import read_photographs
 from januscl.core import Taxonomy, decode_mask
 from januscl.store import Workspace
 from januscl.train import CompactModel
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def stored(image, path, how):

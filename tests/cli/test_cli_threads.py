@@ -9,15 +9,9 @@ from januscl.annotate import write_coco
 from januscl.cli import demonstration, factory, replaying
 from januscl.cli.main import app
 from januscl.core import Conflict
-from januscl.train import CompactModel, limited_threads
+from januscl.train import CompactModel
 
 ASKED = 3  # neither what a test nor what a machine with two cores has of its own
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    with limited_threads(1):
-        yield
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-import torch
 from cli_scenes import KINDS, START, draw
 from typer.testing import CliRunner
 
@@ -18,14 +17,6 @@ from januscl.store import Workspace
 from januscl.train import CompactModel, Naive, Settings, fit
 
 STEPS = Settings(steps=16, batch=2, threads=1, lr=3e-3, warmup=2, frozen_norm=False)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def janus(*arguments):

@@ -1,16 +1,7 @@
 import pytest
-import torch
 from line_scenes import BASE, draw
 
 from januscl.train import CompactModel, Naive, Settings, fit
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
