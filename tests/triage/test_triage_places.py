@@ -10,6 +10,7 @@ from januscl.triage import Sighting
 from januscl.triage.attempts import AttemptLog
 from januscl.triage.clusters import Space, groups_of
 from januscl.triage.cost import Attempts, Recent, expected_cost
+from januscl.triage.held import Held
 from januscl.triage.places import Places
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -75,6 +76,19 @@ def test_a_new_kind_that_arrives_next_to_a_novelty_is_a_group_of_its_own():
     assert len(groups) == 1
     assert len(groups[0]) >= 15
     assert places.overlapping(groups[0]) is None
+
+
+def test_what_waits_among_a_novelty_does_not_keep_the_next_one_out():
+    members, strays = sightings(HERE, 30, "a"), sightings(HERE, 30, "b", seed=4)
+    more = [s.embedding for s in sightings(HERE, 30, "c", seed=5)]
+    alone, among = taught(("new", members)), taught(("new", members), waiting=strays)
+    assert among.nearest(more).count("new") >= 0.8 * alone.nearest(more).count("new") > 15
+
+
+def test_every_known_instance_has_a_vote():
+    held = Held(Space(KNOWN).place(KNOWN))
+    nowhere = np.asarray([-1])  # the frame of what is only asked for
+    assert np.isfinite(held.apart(held._places[:3], nowhere)).all()
 
 
 def test_strays_among_known_instances_make_no_group_and_two_kinds_make_two():

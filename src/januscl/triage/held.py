@@ -33,7 +33,7 @@ class Held:
         count = len(known)
         self._places = known.copy()
         self._squares = (known**2).sum(axis=1)
-        self._frame = -1 - np.arange(count)  # each known instance has a frame of its own
+        self._frame = -2 - np.arange(count)  # each known one has its own; -1 is none
         self.owner = np.full(count, KNOWN)
         self.reach = np.zeros(count, np.float32)
         self.names: list[str] = []

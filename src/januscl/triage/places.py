@@ -11,7 +11,7 @@ from januscl.triage.held import WAITING, Held, reach_of
 from januscl.triage.sightings import Key, Sighting
 
 _ORDINARY = 400
-_SLACK, _VOTES, _CLEARLY = 1.2, 3, 2 / 3
+_SLACK, _VOTES, _CLEARLY = 1.2, 3, 0.8
 _WIDEST = 1.25
 """Of a novelty's usual reach, the most that one of its members has: a chain of loose members would
 else lead from one kind to the next."""
@@ -23,9 +23,9 @@ class Places:
 
     An instance belongs to a novelty by the votes of its eight nearest: of those within whose reach
     it lies, which is 1.2 times as far as their own eighth nearest. Three votes decide, if they are
-    two thirds of all; what waits votes for nothing, so that a new kind is not taken in by the one
-    next to it. Each region has its own scale so, and no shape is assumed. Instances of one frame do
-    not vote on each other, for they are no independent witnesses.
+    four fifths of all that known instances and novelties have; what waits has none. Each region has
+    its own scale so, and no shape is assumed. Instances of one frame do not vote on each other, for
+    they are no independent witnesses.
 
     Args:
         ordinary: ``(M, D)`` embeddings of known instances; an even part of 400 is kept.
@@ -151,7 +151,7 @@ class Places:
         count = np.zeros((len(near), max(1, len(held.names))), np.int64)
         row, column = np.nonzero(votes & (owner >= 0))
         np.add.at(count, (row, owner[row, column]), 1)
-        most, every = count.max(axis=1), votes.sum(axis=1)
+        most, every = count.max(axis=1), (votes & (owner != WAITING)).sum(axis=1)
         return np.where((most >= _VOTES) & (most >= _CLEARLY * every), count.argmax(axis=1), -1)
 
     def _named(self, numbers: Rows) -> list[str | None]:
