@@ -1,7 +1,5 @@
 """Where the instances of late lean: a kind that lies among the known ones, and more densely."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from januscl.core import Observation
@@ -31,10 +29,10 @@ class Lean:
 
     Args:
         known: Instances of known kinds. Beyond 1500 an even part is kept.
-        memories: Half-lives of the memories, in instances that have gone.
+        memory: Its half-life, in instances that have gone.
     """
 
-    def __init__(self, known: Seen, memories: Sequence[float] = (100.0, 1000.0)) -> None:
+    def __init__(self, known: Seen, memory: float = 300.0) -> None:
         kept = np.linspace(0, len(known) - 1, min(len(known), _MOST_KNOWN)).astype(np.int64)
         known = known.only(kept)
         self._middle, self._spread = known.embeddings.mean(axis=0), spread_of(known.embeddings)
@@ -49,9 +47,8 @@ class Lean:
         apart = distances(known.embeddings / self._spread, known.embeddings / self._spread)
         apart[groups[:, None] == groups[None, :]] = np.inf
         self._alike = float(np.median(apart.min(axis=1)))
-        self._keeps = 0.5 ** (1 / np.asarray(memories, dtype=np.float64))
-        self._sums = np.zeros((self._keeps.size, self._known.shape[1]))
-        self._weights = np.zeros(self._keeps.size)
+        self._keeps = 0.5 ** (1 / memory)
+        self._sum, self._weight = np.zeros(self._known.shape[1]), 0.0
         self._shown: dict[str, tuple[str, Vectors]] = {}
         self._gone = self._told = 0
 
@@ -76,19 +73,14 @@ class Lean:
         self._remember(self._place(before[1][gone]))
 
     def p_values(self, embeddings: Vectors) -> Vectors | None:
-        """Return the p-values ``(N, M)`` of instances ``(N, D)`` by each of M memories.
-
-        None while fewer than 60 instances have gone.
-        """
+        """Return the p-values ``(N,)`` of instances ``(N, D)``; None until 60 have gone."""
         if self._gone < _LEAST_GONE:
             return None
         if self._told == 0 or self._gone - self._told >= _REFRESH:
-            self._lean = self._sums / self._weights[:, None]
-            self._healthy = np.sort(self._lean @ self._known.T - self._own, axis=1)
+            self._lean = self._sum / self._weight
+            self._healthy = np.sort(self._known @ self._lean - self._own)
             self._told = self._gone
-        scores = self._place(embeddings) @ self._lean.T
-        pairs = zip(self._healthy, scores.T, strict=True)
-        return np.column_stack([upper_tail(healthy, score) for healthy, score in pairs])
+        return upper_tail(self._healthy, self._place(embeddings) @ self._lean)
 
     def _place(self, embeddings: Vectors) -> Vectors:
         return np.asarray((embeddings - self._middle) @ self._whitening)
@@ -98,10 +90,10 @@ class Lean:
             return
         # What is far out counts less: one odd instance does not set the direction.
         far = np.linalg.norm(places, axis=1, keepdims=True) / (2 * np.sqrt(places.shape[1]))
-        faded = self._keeps[:, None] ** np.arange(len(places) - 1, -1, -1)
+        faded = self._keeps ** np.arange(len(places) - 1, -1, -1)
         before = self._keeps ** len(places)
-        self._sums = before[:, None] * self._sums + faded @ (places / np.maximum(far, 1.0))
-        self._weights = before * self._weights + faded.sum(axis=1)
+        self._sum = before * self._sum + faded @ (places / np.maximum(far, 1.0))
+        self._weight = before * self._weight + float(faded.sum())
         self._gone += len(places)
 
 

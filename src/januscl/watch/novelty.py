@@ -13,8 +13,9 @@ from januscl.watch.seen import Detector, Seen, Vectors, seen_in
 
 _LARGEST = 3000
 _FOLDS = 5
-_MAIN = 0.97
-_OF_DISTANCE, _OF_LEAN = 0.35, (0.2, 0.25)
+_MAIN = 0.98
+_LEAST = 20
+_OF_DISTANCE, _OF_LEAN = 0.5, 0.25
 """How the chance of a false alarm is shared out once there is something to lean to.
 
 What is left of 1 is for cameras that look a little different from those of the reference.
@@ -32,7 +33,7 @@ class InstanceNovelty:
 
     Some kinds lie among the known ones. As soon as enough instances have gone by, what is new in
     the recent ones counts as well (see `Lean`): so the watcher remembers what it scores, and is
-    shown the observations in their order. The p-value is the smallest of the three, each divided by
+    shown the observations in their order. The p-value is the smaller of the two, each divided by
     its share of the chance of a false alarm (Bonferroni's correction, weighted).
 
     Args:
@@ -41,9 +42,9 @@ class InstanceNovelty:
 
     name = "novelty"
 
-    def __init__(self, neighbours: int = 5) -> None:
+    def __init__(self, neighbours: int = 2) -> None:
         if neighbours < 1:
-            raise InvalidInput("neighbours", "1 or more", f"{neighbours}", "5 is usual.")
+            raise InvalidInput("neighbours", "1 or more", f"{neighbours}", "2 is usual.")
         self.neighbours = neighbours
         self._detectors: tuple[Detector, ...] = (Nearest(neighbours), Residual(_MAIN))
         self._lean: Lean | None = None
@@ -59,10 +60,11 @@ class InstanceNovelty:
         """
         known = seen_in(reference)
         groups = np.unique(known.groups).size
-        if groups < 2 or len(known) < 4 * self.neighbours:
+        least = max(_LEAST, 4 * self.neighbours)
+        if groups < 2 or len(known) < least:
             raise InvalidInput(
                 "novelty reference",
-                f"{4 * self.neighbours} instances with embeddings from 2 or more observations",
+                f"{least} instances with embeddings from 2 or more observations",
                 f"{len(known)} from {groups}",
                 "Use a model that gives embeddings, and a longer healthy window.",
             )
@@ -94,9 +96,9 @@ class InstanceNovelty:
         p_values, gathers = upper_tail(self._healthy, away), np.zeros(len(seen), np.bool_)
         by_lean = self._lean.p_values(seen.embeddings)
         if by_lean is not None:
-            lean = (by_lean / _OF_LEAN).min(axis=1)
-            gathers = lean < p_values / _OF_DISTANCE
-            p_values = np.minimum(np.minimum(p_values / _OF_DISTANCE, lean), 1.0)
+            gathers = by_lean / _OF_LEAN < p_values / _OF_DISTANCE
+            smaller = np.minimum(p_values / _OF_DISTANCE, by_lean / _OF_LEAN)
+            p_values = np.minimum(smaller, 1.0)
         return [
             Signal(
                 f"{self.name}.distance",
