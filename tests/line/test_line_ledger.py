@@ -150,7 +150,7 @@ def test_novelties_that_are_parts_of_one_kind_become_one_as_well(tmp_path, untra
 
 def grown(truth):
     """Return packages so much larger that what was seen is less than half of each."""
-    wide = (cv2.dilate(decode_mask(m).astype(np.uint8), np.ones((9, 9))) for m in truth.masks)
+    wide = (cv2.dilate(decode_mask(m).astype(np.uint8), np.ones((11, 11))) for m in truth.masks)
     larger = replace(truth, masks=tuple(encode_mask(m.astype(bool)) for m in wide))
     assert mask_iou(truth.masks, larger.masks).max() < 0.5
     return larger
