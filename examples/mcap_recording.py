@@ -1,7 +1,7 @@
 """Replays a recording of a camera through a model into Janus.
 
-Run: ``pip install 'januscl[ros]'``, then ``python examples/mcap_recording.py RECORDING.mcap
---topic /camera/image_raw --server http://127.0.0.1:8321 --token TOKEN``.
+Run in a checkout: ``pip install '.[ros]'``, then ``python examples/mcap_recording.py
+RECORDING.mcap --topic /camera/image_raw --server http://127.0.0.1:8321 --token TOKEN``.
 
 Frames keep the times at which they were taken. The model is the stand-in of ``plain_loop.py``.
 """
