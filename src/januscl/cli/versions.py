@@ -67,3 +67,29 @@ def export(
         print_json({"model": version.id, "file": str(out), "sha256": version.weights})
     else:
         console.print(f"Wrote {version.id} to {out}.", markup=False, highlight=False)
+
+
+@app.command()
+def card(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Id, or the start of it, or `champion`.")
+    ] = "champion",
+    out: Annotated[
+        Path | None, typer.Option(help="The Markdown file to write; shown when omitted.")
+    ] = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    force: ForceOption = False,
+) -> None:
+    """Tell what a model learned from, what it cost, what it was judged by and where it ran."""
+    if out is not None:
+        check_out_file(out, force)
+    with existing(workspace) as opened:
+        from januscl.line.telling import model_card
+
+        version = model_version(opened, model)
+        told = model_card(opened, version)
+    if out is None:
+        typer.echo(told, nl=False)
+    else:
+        write_atomically(out, told.encode())
+        console.print(f"Wrote the card of {version.id} to {out}.", markup=False, highlight=False)

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from januscl.line.telling.card import model_card
     from januscl.line.telling.day import ticket_cards, timeline
     from januscl.line.telling.judged import verdict_story
     from januscl.line.telling.models import (
@@ -34,15 +35,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ap_table", "asked_of_old", "closed_at", "comparisons", "contact_sheet", "cost_of", "ending",
-    "model_names", "novelty_cards", "novelty_names", "quiet", "release_cards", "retention", "risen",
-    "ticket_cards", "timeline", "verdict_card", "verdict_cards", "verdict_story",
+    "model_card", "model_names", "novelty_cards", "novelty_names", "quiet", "release_cards",
+    "retention", "risen", "ticket_cards", "timeline", "verdict_card", "verdict_cards",
+    "verdict_story",
 ]  # fmt: skip
 
 _HOME = {
     "ap_table": "models", "asked_of_old": "models", "closed_at": "novelties",
     "comparisons": "models",
     "contact_sheet": "novelties", "cost_of": "novelties", "ending": "models",
-    "model_names": "names", "novelty_cards": "novelties", "novelty_names": "names",
+    "model_card": "card", "model_names": "names", "novelty_cards": "novelties",
+    "novelty_names": "names",
     "quiet": "novelties", "release_cards": "models", "retention": "models", "risen": "novelties",
     "ticket_cards": "day", "timeline": "day", "verdict_card": "models",
     "verdict_cards": "models", "verdict_story": "judged",
