@@ -25,7 +25,9 @@ class Lean:
     more than the factor of its own change.
 
     An instance is remembered once, when its camera no longer shows anything that looks like it: a
-    package that lies in many pictures is one witness, and what never moves is none.
+    package that lies in many pictures is one witness, and what never moves is none. What lies far
+    from the known ones should not be shown to it: it is found without, and would pull the direction
+    away from what lies among them.
 
     Args:
         known: Instances of known kinds. Beyond 1500 an even part is kept.
@@ -59,18 +61,18 @@ class Lean:
             observation: The look; the same one twice is one.
             embeddings: ``(N, D)`` of its instances that count.
         """
-        camera = observation.frame.camera
-        before = self._shown.get(camera)
-        if before is not None and before[0] == observation.id:
+        before_id, before = self._shown.get(observation.frame.camera, ("", embeddings[:0]))
+        if before_id == observation.id or not len(before):
             return
-        self._shown[camera] = (observation.id, embeddings)
-        if before is None or not len(before[1]):
-            return
-        gone = np.ones(len(before[1]), dtype=np.bool_)
+        gone = np.ones(len(before), dtype=np.bool_)
         if len(embeddings):
-            apart = distances(before[1] / self._spread, embeddings / self._spread)
+            apart = distances(before / self._spread, embeddings / self._spread)
             gone = apart.min(axis=1) > self._alike
-        self._remember(self._place(before[1][gone]))
+        self._remember(self._place(before[gone]))
+
+    def show(self, observation: Observation, embeddings: Vectors) -> None:
+        """Say which instances ``(N, D)`` of the look are to be remembered once they have gone."""
+        self._shown[observation.frame.camera] = (observation.id, embeddings)
 
     def p_values(self, embeddings: Vectors) -> Vectors | None:
         """Return the p-values ``(N,)`` of instances ``(N, D)``; None until 60 have gone."""

@@ -15,7 +15,8 @@ _LARGEST = 3000
 _FOLDS = 5
 _MAIN = 0.98
 _LEAST = 20
-_OF_DISTANCE, _OF_LEAN = 0.5, 0.25
+_FAR = 0.02  # p-value of a distance that needs no other evidence
+_OF_DISTANCE, _OF_LEAN = 0.4, 0.25
 """How the chance of a false alarm is shared out once there is something to lean to.
 
 What is left of 1 is for cameras that look a little different from those of the reference.
@@ -94,6 +95,7 @@ class InstanceNovelty:
             return []
         away = _far([gauge(seen) for gauge in self._gauges])
         p_values, gathers = upper_tail(self._healthy, away), np.zeros(len(seen), np.bool_)
+        self._lean.show(observation, seen.embeddings[p_values > _FAR])
         by_lean = self._lean.p_values(seen.embeddings)
         if by_lean is not None:
             gathers = by_lean / _OF_LEAN < p_values / _OF_DISTANCE
