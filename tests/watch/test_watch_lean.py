@@ -93,6 +93,16 @@ def test_what_came_again_is_not_counted_again(reference):
         assert once.score(seen) == twice.score(seen) == twice.score(seen)
 
 
+def test_what_lay_in_a_bin_counts_once_however_long_the_bin_is_empty(reference):
+    short, long = InstanceNovelty().fit(reference), InstanceNovelty().fit(reference)
+    for number in range(6100, 6220, 2):
+        seen, nothing = observation(number, drawn(number, 0.2)), observation(number + 1, [])
+        assert short.score(seen) == long.score(seen)
+        short.score(nothing)
+        for again in range(3):
+            assert long.score(observation(10 * number + again, [])) == []
+
+
 def test_the_evidence_says_that_a_sort_has_become_more_common(reference):
     watcher = InstanceNovelty().fit(reference)
     work(watcher, 7000, 200, 0.3)

@@ -61,8 +61,12 @@ class Lean:
             observation: The look; the same one twice is one.
             embeddings: ``(N, D)`` of its instances that count.
         """
-        before_id, before = self._shown.get(observation.frame.camera, ("", embeddings[:0]))
-        if before_id == observation.id or not len(before):
+        camera = observation.frame.camera
+        before_id, before = self._shown.get(camera, ("", embeddings[:0]))
+        if before_id == observation.id:
+            return
+        self._shown[camera] = (observation.id, embeddings[:0])
+        if not len(before):
             return
         gone = np.ones(len(before), dtype=np.bool_)
         if len(embeddings):
