@@ -41,7 +41,7 @@ from health.scenes import (
 )
 from health.tickets import Figures, line_of, tried
 
-CELLS = 16
+CELLS = 40
 """Simulated cameras."""
 
 Piece = tuple[str, Callable[[], Figures]]
@@ -100,7 +100,7 @@ def _pieces(given: argparse.Namespace) -> list[Piece]:
     each = given.frames // CELLS
     for cell in range(CELLS):
         name = f"simulated seed {seed}, {each} frames: cell {cell}"
-        pieces.append((name, lambda c=cell: alarms(simulated_camera(c, each, seed))))
+        pieces.append((name, lambda c=cell: alarms(simulated_camera(c, each, seed, given.folder))))
     return pieces
 
 

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from health.faults import Rng, as_image
-from januscl.core import Frame, Image, Instances, Observation, encode_mask, new_id
+from januscl.core import Frame, Image, Instances, Observation, decode_mask, encode_mask, new_id
 from januscl.watch import CameraHealth
 
 VIDEOS = Path(__file__).parents[3] / "shared" / "data" / "desk_camera" / "videos"
 WITHIN, BEFORE = 10, 6
 LASTING = 5  # readings: no pile is seen twice here
+REFERENCE = 60  # frames of a simulated cell that its watcher learns
 GRAIN = 1.5  # levels of noise of the mounted camera's sensor
 BURST = 24  # frames that follow each other, of each clip that a watcher of moved cameras learns
 
@@ -149,8 +151,29 @@ def video_camera(video: Sequence[list[Image]], clip: int, seed: int) -> Watched:
     return others(video, clip, seed), [CLOCK.observed(image) for image in video[clip]]
 
 
-def simulated_camera(cell: int, frames: int, seed: int) -> Watched:
-    """Return a simulated cell: its first 60 frames are its reference, the others are seen."""
+def simulated_camera(cell: int, frames: int, seed: int, folder: Path) -> Watched:
+    """Return a simulated cell: its first 60 frames are its reference, the others are seen.
+
+    Its pictures are kept in the folder, as they cost fifty times what is measured on them.
+    """
+    path = folder / f"simulated-{seed}-{cell}-{frames}.npz"
+    if not path.exists():
+        images, hidden = _simulated(cell, REFERENCE + frames, seed)
+        part = path.with_suffix(".part.npz")
+        np.savez_compressed(part, images=images, hidden=np.packbits(hidden, axis=-1))
+        part.replace(path)
+    with np.load(path) as kept:
+        images, packed = kept["images"], kept["hidden"]
+    masks = np.unpackbits(packed, axis=-1, count=images.shape[2]).astype(bool)
+    seen = [
+        CLOCK.observed(image, Instances.of_masks([encode_mask(mask)], [1]))
+        for image, mask in zip(images, masks, strict=True)
+    ]
+    return CameraHealth().fit(seen[:REFERENCE]), seen[REFERENCE:]
+
+
+def _simulated(cell: int, frames: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return pictures ``(n, H, W, 3)`` and where packages are in them ``(n, H, W)``."""
     from januscl.sim import BASE_MIX, BASE_TAXONOMY, Look, Pile, sensed
     from januscl.sim.camera import Camera
     from januscl.sim.eye import eye
@@ -158,13 +181,13 @@ def simulated_camera(cell: int, frames: int, seed: int) -> Watched:
 
     rng = np.random.default_rng((seed, cell, 9))
     look = Look().varied(rng)
-    camera, seen = Camera.of_look(look), []
-    while len(seen) < 60 + frames:
+    camera, images, hidden = Camera.of_look(look), [], []
+    while len(images) < frames:
         pile = Pile.poured(BASE_MIX, int(rng.integers(6, 11)), rng, look)
         for _ in range(5):
             shot = eye(192).shoot(pile, camera, 1.0)
-            image = sensed(shot.image, {}, rng, cell)
-            truth = truth_of(pile, camera, shot).instances(BASE_TAXONOMY)
-            seen.append(CLOCK.observed(image, truth))
+            images.append(sensed(shot.image, {}, rng, cell))
+            masks = truth_of(pile, camera, shot).instances(BASE_TAXONOMY).masks
+            hidden.append(np.any([decode_mask(mask) for mask in masks], axis=0))
             pile.take_out([int(rng.integers(len(pile.packages)))])
-    return CameraHealth().fit(seen[:60]), seen[60:]
+    return np.stack(images[:frames]), np.stack(hidden[:frames])

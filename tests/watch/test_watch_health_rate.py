@@ -31,6 +31,19 @@ def test_healthy_frames_raise_alarms_at_the_stated_rate(rate, kind):
     assert found == pytest.approx(rate, rel=0.2)
 
 
+@pytest.mark.parametrize("rate", [1 / 20, 1 / 100])
+def test_a_camera_that_only_grows_stranger_raises_few_alarms_too_many(rate):
+    found = alarms(AlarmRate(rate).fit(np.arange(60) / 60), np.arange(1, 2001))
+    assert found < 2000 * rate + 1 + np.log(rate * 2061)
+
+
+def test_what_is_far_worse_than_all_before_is_an_alarm_whatever_was_raised():
+    rng = np.random.default_rng(1)
+    alarm = AlarmRate(0.01).fit(rng.normal(size=100))
+    assert sum(alarm.update(4.0 + k / 10) for k in range(10)) < 5
+    assert alarm.update(60.0)
+
+
 def test_frames_of_a_known_fault_stay_alarms_however_long_it_lasts():
     rng = np.random.default_rng(0)
     alarm = AlarmRate(0.02).fit(rng.normal(size=200))
