@@ -8,10 +8,19 @@ from januscl.core import BoolMask
 from januscl.watch.background import Background
 from januscl.watch.view import View
 
+LEAST_LOSS = 0.2
+"""Share of the detail of a place that is missing where a lens counts as dirty."""
+
+LASTING_MOVED = 5
+"""Readings over which dirt has to stay before a camera that moves, whose scene does not."""
+
 _DETAIL = 1.0  # mean square gradient of the background below which no detail can be missed
+_SUSPECT = 0.1  # share of a lens
 _VEIL = 2.0  # times the light it takes: the share of a lens that dark dirt covers
 _SHADE = 0.3  # share of the places; where more are dim, it is the light and no dirt
 _DIM = 0.1
+_BESIDE = 5  # px of `View.small` by which what was seen before may have moved besides
+_UNSEEN = -9.0  # log light, less than any
 
 
 def patches_of(
@@ -33,7 +42,7 @@ def patches_of(
         ``(rows, columns) float32`` up to 1, infinite where nothing can be said; and the px of
         the picture between two places.
     """
-    apart = max(3, min(view.small.shape) // 24)
+    apart = _apart(view)
     seen = valid.astype(np.float32)
     ought = seen * background.energy
     planes = cv2.merge((seen, seen * soft * soft, ought, ought * view.small))
@@ -53,6 +62,49 @@ def patches_of(
         dim.fill(0)
     loss = np.where(detailed, 1 - clear, np.minimum(_VEIL * dim, 1))
     return np.where(shown, loss, np.inf).astype(np.float32), 2 * view.step * apart
+
+
+def darkened(
+    view: View, light: NDArray[np.float32], valid: BoolMask, earlier: NDArray[np.float32] | None
+) -> tuple[NDArray[np.float32], int]:
+    """Return the share of the lens that dark dirt covers anew at each place, as `patches_of` does.
+
+    For a camera that moves, whose scene has no place: dirt makes a place darker than all that was
+    around it some frames before, and a scene that moves on does not. Bright dirt is not told.
+
+    Args:
+        view: The frame.
+        light: ``(h, w)``, its `log_light`.
+        valid: ``(h, w)``, where the background shows.
+        earlier: ``(h, w)``, of `darkest_before` in an earlier frame; None where there is none, and
+            so nothing is missing.
+    """
+    apart = _apart(view)
+    if earlier is None:
+        shape = [max(1, n // apart) for n in light.shape]
+        return np.zeros(shape, np.float32), 2 * view.step * apart
+    known = valid & np.isfinite(earlier)
+    around = np.ones((2 * _BESIDE + 1, 2 * _BESIDE + 1), np.uint8)
+    # What comes in from beyond the picture may be as dark as it likes.
+    darkest = cv2.erode(
+        np.where(known, earlier, _UNSEEN).astype(np.float32), around,
+        borderType=cv2.BORDER_CONSTANT, borderValue=_UNSEEN,
+    )  # fmt: skip
+    told = darkest > _UNSEEN
+    fell = float(np.log(_middle_of(np.exp((light - earlier)[known]))))
+    dark = np.where(told, np.maximum(darkest + fell - light, 0), 0).astype(np.float32)
+    fallen, weight = cv2.split(_around(cv2.merge((dark, told.astype(np.float32))), apart))
+    loss = np.minimum(_VEIL * (1 - np.exp(-fallen / np.maximum(weight, 0.1))), 1)
+    return np.where(weight >= 0.6, loss, np.inf).astype(np.float32), 2 * view.step * apart
+
+
+def is_darkened(patches: NDArray[np.float32]) -> bool:
+    """Say whether a place lacks so much in one frame that dirt may have come."""
+    return bool((np.isfinite(patches) & (patches >= _SUSPECT)).any())
+
+
+def _apart(view: View) -> int:
+    return max(3, min(view.small.shape) // 24)
 
 
 def _middle_of(values: NDArray[np.float32]) -> float:

@@ -14,15 +14,21 @@ from januscl.core import BoolMask, Conflict, Image, InvalidInput, Observation, S
 from januscl.watch.background import learn_background
 from januscl.watch.calibration import conformal_p
 from januscl.watch.causes import CAUSES, LEAST_SCORE, main_cause
-from januscl.watch.dirt import lasting_loss, readings_since, remember_patches
+from januscl.watch.dirt import (
+    LASTING_MOVED,
+    LEAST_LOSS,
+    is_darkened,
+    lasting_loss,
+    readings_since,
+    remember_patches,
+)
 from januscl.watch.flicker import SWINGS, is_unsettled, swing_of, turn_of
-from januscl.watch.folds import lights_before, read_folds, usual_loss
+from januscl.watch.folds import read_folds, usual_loss
 from januscl.watch.lately import DELAY, Lately, follow_closely, runs_of
 from januscl.watch.onset import Onsets
 from januscl.watch.place import Place
 from januscl.watch.readings import Readings, read_frame, some_rows
 from januscl.watch.severity import (
-    LEAST_LOSS,
     Reading,
     Usual,
     is_steady,
@@ -36,6 +42,11 @@ LEAST_REFERENCE = 20
 
 _COMPARED = ("lamp_failed", "over_exposed", "noisy_sensor", "defocus", "colour_cast")
 """Of a camera that moves, what is told against the frames just before."""
+
+_BEYOND = 1.5  # times what the worst healthy frame differs by, as a new scene may differ by more
+
+_Scores = Mapping[str, float]
+"""Of one frame, one for each cause."""
 
 _LEAST_CONTRAST = 2.0  # levels
 
@@ -51,10 +62,11 @@ class CameraHealth:
     never where the background has no detail. `began` tells when it was there first.
 
     Pictures over 240 px a side are averaged first. A camera that moves while it is healthy
-    (hand-held, on an arm) can be judged for everything but a knock, a turn and dirt. Where its
+    (hand-held, on an arm) can be judged for everything but a knock and a turn. Where its
     reference shows frames that follow each other closely, its light, colour, noise and sharpness
-    are told against its last healthy frames; against all of the reference where those are missing
-    or over 25 frames old, or where a frame is beyond the worst of the reference.
+    are told against its last healthy frames, and against the worst of the reference. Dirt is told
+    there alone: dark dirt that comes from one frame to the next, four frames late. Both are told
+    for 25 frames, after which there is nothing healthy left to compare with.
 
     Args:
         lasting: Readings of a place over which dirt has to stay; more than the frames that one
@@ -105,22 +117,22 @@ class CameraHealth:
         runs, pause = runs_of([o.frame.at for o in reference])
         closely = not steady and follow_closely([r.gain for r in readings], runs)
         if not steady:
-            lights = lights_before(views, runs) if closely else None
-            readings = read_folds(views, covered, steady=False, lights=lights)
+            readings = read_folds(views, covered, steady=False, runs=runs if closely else None)
         self._size = views[0].image.shape[0], views[0].image.shape[1]
-        self._usual = usual_of(readings, steady, views[0].step, self._size)
+        self._usual = usual_of(readings, steady, closely, views[0].step, self._size)
         self._forget()
         self._turn = turn_of([r.gain for r in readings])
-        self._tolerance = usual_loss(readings, self.lasting)
+        self._lasts = self.lasting if steady else LASTING_MOVED
+        self._tolerance = usual_loss(readings, self._lasts)
         self._lately = Lately(pause) if closely else None
         self._spread = {c: self._spread_of(c, readings) for c in _COMPARED}
-        self._healthy, self._healthy_lately = self._read_in_order(reference, readings, runs)
-        told = self._healthy | self._healthy_lately
-        self._scales = {c: _scale(c, scores) for c, scores in told.items()}
-        fewest = min(scores.size for scores in told.values())
-        rows = zip(*(told[c][-fewest:] for c in CAUSES), strict=True)
-        scored = [dict(zip(CAUSES, row, strict=True)) for row in rows]
-        self.ordinary = np.asarray([self._strangeness(row) for row in scored])
+        whole, lately = self._read_in_order(reference, readings, runs)
+        enough = len(lately) >= LEAST_REFERENCE
+        self._healthy = _by_cause(whole, CAUSES)
+        self._healthy_lately = _by_cause(lately, _COMPARED) if enough else {}
+        told = lately if enough else whole
+        self._scales = {c: _scale(c, scores) for c, scores in _by_cause(told, CAUSES).items()}
+        self.ordinary = np.asarray([self._strangeness(row) for row in told])
         self._background = learn_background(views, covered, steady)
         self._place = Place(self._background) if steady else None
         self._last = (reference[-1].id, some_rows(views[-1]).copy())
@@ -129,26 +141,24 @@ class CameraHealth:
 
     def _read_in_order(
         self, reference: Sequence[Observation], readings: Sequence[Readings], runs: Sequence[int]
-    ) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
-        """Return the scores of each cause in healthy frames, and those against frames before."""
-        whole: dict[str, list[float]] = {cause: [] for cause in CAUSES}
-        lately: dict[str, list[float]] = {cause: [] for cause in _COMPARED}
+    ) -> tuple[list[_Scores], list[_Scores]]:
+        """Return the scores of healthy frames, and of those that are told against frames before."""
+        whole: list[_Scores] = []
+        lately: list[_Scores] = []
         for k, (observation, r) in enumerate(zip(reference, readings, strict=True)):
+            if self._lately is not None:
+                self._lately.come(observation.id, observation.frame.at)
+                self._lately.saw(r)
+                if k - DELAY >= runs[k]:
+                    self._lately.keep(readings[k - DELAY])
             self._newest(observation, r)
             self._remember(observation, r)
-            for cause, scores in whole.items():
-                scores.append(self._read_whole(cause, r).score)
-            if self._lately is None:
-                continue
-            self._lately.come(observation.id, observation.frame.at)
-            if k - DELAY >= runs[k]:
-                self._lately.keep(readings[k - DELAY])
-            usual = self._lately.usual(self._usual)
+            whole.append({cause: self._read_whole(cause, r).score for cause in CAUSES})
+            usual = self._lately.usual(self._usual) if self._lately else None
             if usual is not None:
-                for cause, scores in lately.items():
-                    scores.append(self._read_lately(cause, r, usual).score)
-        told = {c: np.asarray(lately[c]) for c in _COMPARED if len(lately[c]) >= LEAST_REFERENCE}
-        return {c: np.asarray(scores) for c, scores in whole.items()}, told
+                against = {cause: self._read_lately(cause, r, usual).score for cause in _COMPARED}
+                lately.append({**whole[-1], **against})
+        return whole, lately
 
     def _spread_of(self, cause: str, readings: Sequence[Readings]) -> float:
         """Return by how much the worst healthy frame exceeds the middle one."""
@@ -212,20 +222,23 @@ class CameraHealth:
             self._last = (observation.id, some_rows(view).copy())
         before = self._before_last
         light: NDArray[np.float32] | None = self._background.log_gray
+        earlier = None
         if self._lately is not None:
             self._lately.come(observation.id, observation.frame.at)
-            light = self._lately.light
-        r = read_frame(view, _hidden(observation), self._background, self._place, before, light)
+            light, earlier = self._lately.light, self._lately.earlier
+        hidden = _hidden(observation)
+        r = read_frame(view, hidden, self._background, self._place, before, light, earlier)
         if self._lately is not None:
-            self._lately.saw(r.light)
+            self._lately.saw(r)
         self._newest(observation, r)
         signals = [self._told(cause, r) for cause in CAUSES[:-1]]
         if main_cause(signals) is None:
             # What another fault makes of a frame must not be taken for dirt once it is mended.
             self._remember(observation, r)
-            if self._lately is not None:
-                self._lately.keep(r)
-        return [*signals, self._told(CAUSES[-1], r)]
+        signals.append(self._told(CAUSES[-1], r))
+        if self._lately is not None and main_cause(signals) is None:
+            self._lately.keep(r)
+        return signals
 
     def _wrong_size(self, image: Image) -> Signal:
         found, ought = (image.shape[0], image.shape[1]), self._size
@@ -242,21 +255,34 @@ class CameraHealth:
     def _read(self, cause: str, readings: Readings, usual: Usual) -> Reading:
         if self._unsettled and cause in ("lamp_failed", "over_exposed"):
             return Reading(0.0, 0.0, "the light goes up and down")
+        if cause == "defocus" and self._lately is not None and self._lately.softens:
+            return Reading(0.0, 0.0, "pictures grow softer step by step, as in motion")
+        if cause == "defocus" and self._lately is not None and is_darkened(readings.patches):
+            # The edges of dirt are soft, and it may cover what was sharp.
+            return Reading(0.0, 0.0, "part of the picture has just grown dark")
         return reading_of(cause, readings, usual, self._swing, self._loss)
 
     def _read_whole(self, cause: str, readings: Readings) -> Reading:
         return self._read(cause, readings, self._usual)
 
+    def _read_beyond(self, cause: str, readings: Readings) -> Reading:
+        """Return what is told against the worst of the reference; no two scenes are alike."""
+        whole = self._read_whole(cause, readings)
+        if cause not in _COMPARED:
+            return whole
+        return replace(whole, score=max(0.0, whole.score - _BEYOND * self._spread[cause]))
+
     def _read_lately(self, cause: str, readings: Readings, usual: Usual) -> Reading:
         """Return what is told against the frames before, or against the worst of the reference."""
-        lately, whole = self._read(cause, readings, usual), self._read_whole(cause, readings)
-        whole = replace(whole, score=max(0.0, whole.score - self._spread[cause]))
+        lately, whole = self._read(cause, readings, usual), self._read_beyond(cause, readings)
         return lately if lately.score >= whole.score else whole
 
     def _told(self, cause: str, readings: Readings) -> Signal:
-        usual = self._lately.usual(self._usual) if self._lately else None
-        if usual is None or cause not in self._healthy_lately:
+        if self._lately is None or not self._healthy_lately:
             return self._signal(cause, self._read_whole(cause, readings))
+        usual = self._lately.usual(self._usual)
+        if usual is None or cause not in self._healthy_lately:
+            return self._signal(cause, self._read_beyond(cause, readings))
         read = self._read_lately(cause, readings, usual)
         return self._signal(cause, read, self._healthy_lately[cause])
 
@@ -280,10 +306,8 @@ class CameraHealth:
         if observation.id == self._remembered:
             return
         self._remembered = observation.id
-        if not self._usual.steady:
-            return
         patches = readings.patches - self._tolerance
-        self._patches = remember_patches(self._patches, patches, self.lasting)
+        self._patches = remember_patches(self._patches, patches, self._lasts)
         self._loss = lasting_loss(self._patches)
 
     @property
@@ -328,6 +352,10 @@ def _check_reference(reference: Sequence[Observation]) -> None:
             "camera reference", "pictures that show something", f"{blank} blank ones",
             "Leave them out, and look at the camera.",
         )  # fmt: skip
+
+
+def _by_cause(rows: Sequence[_Scores], causes: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    return {cause: np.asarray([row[cause] for row in rows]) for cause in causes}
 
 
 def _scale(cause: str, scores: NDArray[np.float64]) -> tuple[float, float]:

@@ -18,8 +18,12 @@ DELAY = 6
 LIGHTS = 3
 """Frames before whose light is averaged."""
 
-_KEPT = 5  # healthy readings whose median is compared with
+KEPT = 5
+"""Healthy readings whose median is compared with; dirt shows against the first of them."""
+
 _LEAST = 3
+_SETTLED, _FALLS = 5, 3  # steps from frame to frame, and how many of them fall
+_FALL, _SUDDEN = 0.04, 0.18  # share of sharpness; motion was seen to take 0.15 at once
 _LEAST_NEAR = 20  # pairs of frames
 _PAUSE = 8  # times the usual time between frames, after which nothing was just before
 _STALE = 25  # frames
@@ -39,8 +43,9 @@ class Lately:
 
     def __init__(self, pause: timedelta) -> None:
         self._pause = pause
-        self._healthy: deque[Readings] = deque(maxlen=_KEPT)
+        self._healthy: deque[Readings] = deque(maxlen=KEPT)
         self._lights: deque[NDArray[np.float32]] = deque(maxlen=LIGHTS)
+        self._sharp: deque[float] = deque(maxlen=_SETTLED + 1)
         self._newest: NDArray[np.float32] | None = None
         self._id, self._since = "", 0
         self._at: datetime | None = None
@@ -54,14 +59,17 @@ class Lately:
         self._since += 1
         if self._at is not None and at - self._at > self._pause:
             self._lights.clear()
+            self._sharp.clear()
             self._healthy.clear()
         if self._since > _STALE:
             self._healthy.clear()
         self._id, self._at, self._newest = id, at, None
 
-    def saw(self, light: NDArray[np.float32]) -> None:
-        """Take in the light ``(h, w)`` of the frame that has come."""
-        self._newest = light
+    def saw(self, readings: Readings) -> None:
+        """Take in the readings of the frame that has come, well or not."""
+        if self._newest is None:
+            self._newest = readings.light
+            self._sharp.append(readings.sharpness)
 
     def keep(self, readings: Readings) -> None:
         """Remember the readings of a healthy frame, once for each that comes."""
@@ -73,6 +81,20 @@ class Lately:
     def light(self) -> NDArray[np.float32] | None:
         """Mean log light ``(h, w)`` of the frames before; None where there were none."""
         return np.mean(self._lights, axis=0) if self._lights else None
+
+    @property
+    def softens(self) -> bool:
+        """Whether pictures grow softer step by step, as in motion and while a lens searches.
+
+        A lens that is knocked out of focus is so from one frame to the next.
+        """
+        falls = [1 - now / max(before, 1e-9) for before, now in pairwise(self._sharp)]
+        return sum(fall > _FALL for fall in falls) >= _FALLS and max(falls) < _SUDDEN
+
+    @property
+    def earlier(self) -> Readings | None:
+        """What dirt shows against: the first of the readings kept; None where there are too few."""
+        return self._healthy[0] if len(self._healthy) == KEPT else None
 
     def usual(self, usual: Usual) -> Usual | None:
         """Return what is usual just now; None where too little was just before."""

@@ -1,6 +1,6 @@
 """Where a camera looks: how far its background is from where it belongs, and how it is turned."""
 
-from functools import cached_property
+from functools import cache, cached_property
 
 import cv2
 import numpy as np
@@ -13,6 +13,7 @@ _IN_PLACE = 0.65  # share of the background's edges that match where they belong
 _BETTER = 1.12  # times by which a turned background has to match better
 _BETTER_MOVED = 1.02  # where it is known to have moved
 _MOVED = 0.4  # px of `View.small`
+_FARTHEST = 0.3  # share of a side by which two pictures of a moving camera may be apart
 _TURNS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.5, 8.0, 10.0)  # degrees, either way
 
 Edges = NDArray[np.float32]
@@ -136,6 +137,38 @@ class Place:
     def _match(self, now: Spectrum, ought: Spectrum) -> Edges:
         both = cv2.mulSpectrums(now, ought, 0, conjB=True)
         return np.asarray(cv2.idft(both, flags=cv2.DFT_SCALE | cv2.DFT_REAL_OUTPUT))
+
+
+def darkest_before(light: NDArray[np.float32], before: Edges, now: Edges) -> NDArray[np.float32]:
+    """Return how dark an earlier picture was where its scene is now, or at the place itself.
+
+    Of two pictures whose scene has moved as a whole the phases of the spectra tell how far (Kuglin
+    and Hines, The phase correlation image alignment method, 1975). Nothing may have edges, and what
+    has may turn besides, so the darker of the two counts.
+
+    Args:
+        light: ``(h, w)``, log light of the earlier picture.
+        before: ``(h, w)``, its `smooth_edges`.
+        now: ``(h, w)``, those of the picture now.
+
+    Returns:
+        ``(h, w) float32``, minus infinity where the earlier picture does not tell.
+    """
+    height, width = light.shape
+    # OpenCV fades the pictures in place where they need no padding.
+    (x, y), _ = cv2.phaseCorrelate(before.copy(), now.copy(), _fading(height, width))
+    if max(abs(x) / width, abs(y) / height) > _FARTHEST:
+        return light
+    # Whole px, as what lies between two would be smoother.
+    move = np.asarray([[1, 0, round(x)], [0, 1, round(y)]], np.float32)
+    size, flags = (width, height), cv2.INTER_NEAREST
+    moved = cv2.warpAffine(light, move, size, flags=flags, borderValue=-np.inf)
+    return np.minimum(light, moved)
+
+
+@cache
+def _fading(height: int, width: int) -> NDArray[np.float32]:
+    return np.asarray(cv2.createHanningWindow((width, height), cv2.CV_32F))
 
 
 def _centred(edges: Edges, where: BoolMask) -> Edges:

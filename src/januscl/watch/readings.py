@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 
 from januscl.core import BoolMask
 from januscl.watch.background import LOG, Background, gradient, pixels_at, smooth_edges
-from januscl.watch.dirt import patches_of
+from januscl.watch.dirt import darkened, patches_of
 from januscl.watch.flicker import bands_of, log_light
-from januscl.watch.place import Place
+from januscl.watch.place import Place, darkest_before
 from januscl.watch.view import View
 
 _ENOUGH = 75
 _CEILING = 250
 _WHITE = 0.3  # share of the background at its ceiling, over which it has no detail to look for
 _STILL = (0.0, 0.0, 0.0)
-_NOWHERE = np.full((1, 1), np.inf, np.float32)
 _FINE, _COARSE = 1.0, 4.0  # px of `View.work`, the two smoothings that tell blur
 
 
@@ -44,6 +43,7 @@ class Readings:
         stride: Pixels between two points of that grid.
         change: Mean difference to the frame before, levels; None for a first frame.
         light: ``(h, w) float32``, `log_light` of `View.small`.
+        edges: ``(h, w) float32``, `smooth_edges` of it.
     """
 
     gain: float
@@ -58,11 +58,13 @@ class Readings:
     stride: int
     change: float | None
     light: NDArray[np.float32]
+    edges: NDArray[np.float32]
 
 
 def read_frame(
     view: View, hidden: BoolMask, background: Background, place: Place | None,
     before: NDArray[np.uint8] | None, ought: NDArray[np.float32] | None,
+    earlier: Readings | None = None,
 ) -> Readings:  # fmt: skip
     """Measure one frame.
 
@@ -70,22 +72,23 @@ def read_frame(
         view: The frame.
         hidden: ``(h, w)``, true where instances are.
         background: What the camera should see.
-        place: Where it should see that; None for a camera that moves, which has no place and
-            of which no dirt can be told.
+        place: Where it should see that; None for a camera that moves, which has no place.
         before: `some_rows` of the frame before of the same camera, if there was one.
         ought: ``(h, w)``, the log light that bands show against; None where there is none.
+        earlier: Of some frames before, which dirt before a camera that moves shows against.
     """
     valid = background.stable & ~hidden
     if np.count_nonzero(valid) < _ENOUGH:
         valid = background.stable
     shifts, saturated = _channel_shifts(view, valid, background)
     gain = float(shifts.min() if shifts.min() > 0 else min(shifts.max(), 0.0))
-    soft = smooth_edges(view.small)
-    patches, stride, quarters, moved = _NOWHERE, 1, 0, _STILL
-    if place is not None and saturated < _WHITE:
-        patches, stride = patches_of(view, soft, valid, background)
+    soft, light = smooth_edges(view.small), log_light(view.small)
+    apart, quarters, moved = 2 * view.step, 0, _STILL
+    patches, stride = _patches(view, light, soft, valid, background if place else earlier)
+    if saturated >= _WHITE:
+        patches = np.full_like(patches, np.inf)
+    elif place is not None:
         quarters, moved = place.of(soft, hidden)
-    apart, light = 2 * view.step, log_light(view.small)
     return Readings(
         gain=gain,
         saturated=saturated,
@@ -101,7 +104,19 @@ def read_frame(
         stride=stride,
         change=None if before is None else _change(some_rows(view), before),
         light=light,
+        edges=soft,
     )
+
+
+def _patches(
+    view: View, light: NDArray[np.float32], soft: NDArray[np.float32], valid: BoolMask,
+    against: Background | Readings | None,
+) -> tuple[NDArray[np.float32], int]:  # fmt: skip
+    """Return `Readings.patches` against a still background, or against an earlier frame."""
+    if isinstance(against, Background):
+        return patches_of(view, soft, valid, against)
+    seen = None if against is None else darkest_before(against.light, against.edges, soft)
+    return darkened(view, light, valid, seen)
 
 
 def some_rows(view: View) -> NDArray[np.uint8]:

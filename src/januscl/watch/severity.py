@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from januscl.watch.dirt import LEAST_LOSS
 from januscl.watch.readings import Readings, blur_of
 
 _STEADY = 1.5  # px
 _BLIND = 0.5  # share of the background newly at its ceiling
-LEAST_LOSS = 0.2
-"""Share of the detail of a place that is missing where a lens counts as dirty."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,9 @@ class Reading:
 class Usual:
     """Medians of the healthy readings, which severities are relative to.
 
-    `change` is the smallest one instead, as a package need not move between two frames.
+    `steady` says that the camera stands still, `closely` of one that moves that its frames follow
+    each other closely. `change` is the smallest one instead, as a package need not move between
+    two frames.
     """
 
     sharpness: float
@@ -43,16 +44,20 @@ class Usual:
     cast: NDArray[np.float64]
     bands: float
     steady: bool
+    closely: bool
     step: int
     reach: float
 
 
-def usual_of(readings: Sequence[Readings], steady: bool, step: int, size: tuple[int, int]) -> Usual:
+def usual_of(
+    readings: Sequence[Readings], steady: bool, closely: bool, step: int, size: tuple[int, int]
+) -> Usual:
     """Return the medians of healthy readings.
 
     Args:
         readings: Of one camera.
         steady: Whether it stands still.
+        closely: Whether it moves, and its frames follow each other closely.
         step: `View.step`.
         size: Rows and columns of its pictures.
     """
@@ -67,6 +72,7 @@ def usual_of(readings: Sequence[Readings], steady: bool, step: int, size: tuple[
         cast=np.median([r.cast for r in readings], axis=0),
         bands=float(np.quantile([r.bands[0] for r in readings], worse)),
         steady=steady,
+        closely=closely,
         step=step,
         reach=float(np.hypot(*size)) / 4,
     )
@@ -192,7 +198,7 @@ def _flicker(r: Readings, usual: Usual, swing: float) -> Reading:
 
 
 def _dirt(r: Readings, usual: Usual, loss: NDArray[np.float32]) -> Reading:
-    if not usual.steady:
+    if not (usual.steady or usual.closely):
         return Reading(0.0, 0.0, _UNTOLD)
     row, column = np.unravel_index(int(loss.argmax()), loss.shape)
     worst = float(loss[row, column])
@@ -203,7 +209,7 @@ def _dirt(r: Readings, usual: Usual, loss: NDArray[np.float32]) -> Reading:
         100 * worst,
         float(share),
         f"{share:.0f}% of what can be told of the lens is covered; around ({x}, {y}) px "
-        f"{100 * worst:.0f}% of the reference's detail is missing",
+        f"{100 * worst:.0f}% of the {'reference' if usual.steady else 'scene'}'s detail is missing",
     )
 
 
