@@ -1,114 +1,102 @@
 """Streams of phases, learned one after another by each strategy against forgetting.
 
-Two streams of simulated piles at 128 px: new kinds one after another, each in piles of its own, and
-new environments (background, light, height and slant of the camera). The first phase is learned
-once for all methods, by a new model or, for environments, by the shipped one; each later one for
-the same number of steps, or, with ``--seconds``, for the same wall-clock time. Methods:
+Four streams of six phases at 128 px: new kinds one after another, each in simulated piles of its
+own; new environments (background, light, height and slant of the camera); both at once; and
+photographs, of ore and then of five objects on a desk. The first phase is learned once for all
+methods by a shipped model; each later one for the same number of steps, or, with ``--seconds``, for
+the same wall-clock time. Methods:
 
 * any strategy of `januscl.train.strategy_named`, such as ``replay:balanced+distill``;
-* ``default``: ``replay+interpolate``;
+* ``default``: `learn.runs.METHODS` says which one it is;
 * ``lwf``: ``distill`` without replay, written from the definition of Learning without Forgetting;
   ``ewc`` likewise, and neither by Avalanche's code, which has no detection with masks;
 * ``joint, long``: one training on all phases together, four times the steps of the others in all.
 
 ``joint`` draws from all pictures of all phases so far, ``replay`` half from ``--memory`` old ones.
+AP is COCO's, by kind, so that a kind that is found under another name counts as lost; "unnamed" is
+AP whatever the name. Tables give means over seeds; differences between two methods are paired, run
+by run, with 95% intervals by Student's t over streams and seeds.
 
-Run: ``python benchmarks/bench_learn.py [--limit 80]``. Results go to ``results.jsonl`` in
-``--folder``; a run that was stopped, or whose time was up, goes on where it was. Prints a table of
-what is done so far.
+Run: ``python benchmarks/bench_learn.py [--jobs 2] [--limit 80]``. Results go to ``results.jsonl``
+in ``--folder``; a run that was stopped, or whose time was up, goes on where it was, and several
+processes on one folder share the work.
 """
 
 import argparse
+import multiprocessing
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from januscl.evaluate import forgetting
 from learn.runs import REFERENCE, Bench, OutOfTimeError
-from learn.streams import STREAMS, Stream
+from learn.streams import STREAMS
+from learn.tables import all_scores, print_pairs, print_stream
 
-METHODS = ("naive", "joint", "replay", "default", "ewc", "lwf", REFERENCE)
-HEAD = f"{'':24}{'AP':>7}{'of joint':>9}{'of long':>9}{'forgets':>9}{'worst':>7}{'named':>7}" + (
-    f"{'steps':>7}{'seconds':>9}"
-)
+METHODS = ("default", "replay", "joint", "naive", "ewc", "lwf", REFERENCE)
 
 
-def table(bench: Bench, stream: Stream, methods: list[str], seeds: int, phases: int) -> None:
-    """Print what is done: means over the seeds whose stream is complete."""
-    print(f"\n{stream.name}: " + "; ".join(phase.name for phase in stream.phases[:phases]))
-    print(HEAD)
-    figures = {m: found for m in methods if (found := _figures(bench, stream, m, seeds, phases))}
-    for method, rows in figures.items():
-        mean = np.mean(rows, axis=0)
-        against = [
-            f"{mean[0] / np.mean(figures[other], axis=0)[0]:9.2f}" if other in figures else " " * 9
-            for other in ("joint", REFERENCE)
-        ]
-        spread = f" ({len(rows)} seeds, AP {min(r[0] for r in rows):.3f} to "
-        print(
-            f"{method:24}{mean[0]:7.3f}{against[0]}{against[1]}{mean[1]:9.3f}{mean[2]:7.3f}"
-            f"{mean[3]:7.3f}{mean[4]:7.0f}{mean[5]:9.0f}"
-            + (f"{spread}{max(r[0] for r in rows):.3f})" if len(rows) > 1 else "")
-        )
+def work(given: argparse.Namespace) -> bool:
+    """Run what is not done yet and no other process is at, and tell whether time sufficed."""
+    torch.set_num_threads(given.threads)
+    bench = bench_of(given)
+    try:
+        for seed in given.seeds:
+            for name in given.streams:
+                for method in given.methods:
+                    bench.run(STREAMS[name], method, seed, given.phases)
+    except OutOfTimeError:
+        return False
+    return True
 
 
-def _figures(
-    bench: Bench, stream: Stream, method: str, seeds: int, phases: int
-) -> list[tuple[float, ...]]:
-    """Return AP, forgetting, the worst phase's, named AP, steps and seconds of each seed."""
-    found = []
-    for seed in range(seeds):
-        rows = bench.rows_of(stream, method, seed)
-        if len(rows) < 2 or rows[-1]["phase"] < phases - 1:
-            continue
-        rows = [row for row in rows if row["phase"] < phases]
-        last = rows[-1]
-        lost, worst = float("nan"), float("nan")
-        if method != REFERENCE:
-            matrix = np.full((phases, phases), np.nan)
-            for row in rows:
-                matrix[row["phase"], : len(row["ap"])] = row["ap"]
-            lost = forgetting(matrix)
-            worst = float(np.max(np.nanmax(matrix[:-1, :-1], axis=0) - matrix[-1, :-1]))
-        cost = [sum(row[name] for row in rows[1:]) for name in ("steps", "seconds")]
-        found.append((np.mean(last["ap"]), lost, worst, np.mean(last["named"]), *cost))
-    return found
+def bench_of(given: argparse.Namespace) -> Bench:
+    """Return the benchmark that a command line asks for."""
+    return Bench(
+        given.folder, given.size, given.batch, given.base_steps, given.steps, given.seconds,
+        given.memory, given.threads, given.began + given.limit,
+    )  # fmt: skip
 
 
-def main() -> None:
+def parsed() -> argparse.Namespace:
+    """Return the command line's arguments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--streams", nargs="+", choices=sorted(STREAMS), default=list(STREAMS))
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--phases", type=int, default=7, help="the first one included")
-    parser.add_argument("--steps", type=int, default=60, help="of each later phase")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--phases", type=int, default=6, help="the first one included")
+    parser.add_argument("--steps", type=int, default=30, help="of each later phase")
     parser.add_argument("--seconds", type=float, help="of each later phase, in place of steps")
-    parser.add_argument("--base-steps", type=int, default=400)
-    parser.add_argument("--memory", type=int, default=150, help="old pictures kept for replay")
+    parser.add_argument("--batch", type=int, default=8, help="pictures a step")
+    parser.add_argument("--base-steps", type=int, default=100)
+    parser.add_argument("--memory", type=int, default=100, help="old pictures kept for replay")
     parser.add_argument("--size", type=int, default=128, help="side of a picture in px")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1, help="processes that share the work")
     parser.add_argument("--limit", type=float, default=float("inf"), help="seconds of this call")
     parser.add_argument("--folder", type=Path, default=Path("out/bench-learn"))
     given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    bench = Bench(
-        given.folder, given.size, given.base_steps, given.steps, given.seconds, given.memory,
-        given.threads, time.monotonic() + given.limit,
-    )  # fmt: skip
+    # As `time.monotonic` counts, which all processes of a machine share.
+    given.began = time.monotonic()
+    return given
+
+
+def main() -> None:
+    """Run, and print a table of what is done so far."""
+    given = parsed()
     given.folder.mkdir(parents=True, exist_ok=True)
-    complete = True
-    try:
-        for seed in range(given.seeds):
-            for method in given.methods:
-                for name in given.streams:
-                    bench.run(STREAMS[name], method, seed, given.phases)
-    except OutOfTimeError:
-        complete = False
-    for name in given.streams:
-        table(bench, STREAMS[name], given.methods, given.seeds, given.phases)
+    if given.jobs > 1:
+        with multiprocessing.get_context("spawn").Pool(given.jobs) as pool:
+            complete = all(pool.map(work, [given] * given.jobs, chunksize=1))
+    else:
+        complete = work(given)
+    streams = [STREAMS[name] for name in given.streams]
+    scores = all_scores(bench_of(given), streams, given.methods, given.seeds, given.phases)
+    for stream in streams:
+        print_stream(scores, stream, given.methods, given.phases)
+    for what in ("ap", "unnamed"):
+        print_pairs(scores, given.streams, given.methods[0], given.methods[1:], what)
     if not complete:
         print("\nThe time of this call is up; run it again to go on.")
         sys.exit(3)

@@ -1,8 +1,10 @@
 """Running the methods over a stream, phase by phase, so that a run can stop and go on anywhere."""
 
+import fcntl
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,9 @@ from januscl.train import (
     Settings,
     factory_model,
     fit,
+    for_kinds,
     strategy_named,
+    universal_model,
 )
 from learn.streams import Stream, pictures
 
@@ -41,7 +45,8 @@ class Bench:
     Attributes:
         folder: Pictures, models, checkpoints and results.
         size: Side of a picture in px.
-        base_steps: Of the first phase, from nothing; a fifth of them from the shipped model.
+        batch: Pictures a step.
+        base_steps: Of the first phase, from a shipped model.
         steps: Of each later phase.
         seconds: Of each later phase, in place of steps; None for steps.
         memory: Old pictures kept for replay; joint training has all of them.
@@ -51,6 +56,7 @@ class Bench:
 
     folder: Path
     size: int
+    batch: int
     base_steps: int
     steps: int
     seconds: float | None
@@ -61,9 +67,29 @@ class Bench:
     def run(self, stream: Stream, method: str, seed: int, phases: int) -> None:
         """Bring a method to the end of its stream; what was done before is not done again.
 
+        Does nothing where another process is at it.
+
         Raises:
             OutOfTimeError: The time of this call is up.
         """
+        with self._claimed(f"{stream.name}-{seed}-{method}-{self._budget}") as mine:
+            if mine:
+                self._run(stream, method, seed, phases)
+
+    @contextmanager
+    def _claimed(self, name: str, wait: bool = False) -> Iterator[bool]:
+        """Hold a name among all processes on the folder, and tell whether it was free."""
+        folder = self.folder / "claims"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "".join(c if c.isalnum() else "_" for c in name)).open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+    def _run(self, stream: Stream, method: str, seed: int, phases: int) -> None:
         done = {row["phase"] for row in self.rows() if self._is(row, stream, method, seed)}
         if method == REFERENCE:
             if phases - 1 not in done:
@@ -71,7 +97,7 @@ class Bench:
             return
         for number in range(1, phases):
             if number not in done:
-                self._phase(stream, method, seed, number)
+                self._phase(stream, method, seed, number, phases)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the results so far."""
@@ -94,23 +120,19 @@ class Bench:
         return f"{self.steps} steps" if self.seconds is None else f"{self.seconds:g} s"
 
     def base(self, stream: Stream, seed: int) -> CompactModel:
-        """Return the model that knows the first phase, trained from nothing once for all."""
+        """Return the model that knows the first phase, learned once for all methods."""
         path = self.folder / "models" / f"{stream.name}-{seed}-base.safetensors"
-        if not path.exists():
-            settings = Settings(
-                steps=self.base_steps, lr=2e-3, warmup=20, seed=seed, threads=self.threads,
-                frozen_norm=False,
-            )  # fmt: skip
-            model = CompactModel.new(stream.taxonomy(0), self.size, seed)
-            if stream.shipped:
-                known = factory_model()
+        with self._claimed(f"{stream.name}-{seed}-base", wait=True):
+            if not path.exists():
+                settings = self._settings(self.base_steps, seed)
+                shipped = factory_model() if stream.start == "factory" else universal_model()
+                known = for_kinds(shipped, stream.taxonomy(0))
                 model = CompactModel(known.network, known.taxonomy, known.rows, self.size)
-                settings = replace(settings, steps=max(1, self.base_steps // 5), lr=1e-3)
-            report = self._fit(path, model, self._new(stream, 0, seed), [], "naive", settings)
-            self._keep(stream, "base", seed, 0, report, path)
+                report = self._fit(path, model, self._new(stream, 0, seed), [], "naive", settings)
+                self._keep(stream, "base", seed, 0, report, False)
         return CompactModel.load(path)
 
-    def _phase(self, stream: Stream, method: str, seed: int, number: int) -> None:
+    def _phase(self, stream: Stream, method: str, seed: int, number: int, phases: int) -> None:
         earlier = self._path(stream, method, seed, number - 1)
         model = CompactModel.load(earlier) if number > 1 else self.base(stream, seed)
         new = self._new(stream, number, seed)
@@ -120,23 +142,25 @@ class Bench:
             chance = np.random.default_rng((seed, number))
             chosen = chance.permutation(len(history))[: self.memory]
             history = [history[int(k)] for k in sorted(chosen)]
-        steps = self.steps if self.seconds is None else 100_000
-        settings = Settings(
-            steps=steps, seconds=self.seconds, seed=seed * 100 + number, threads=self.threads
-        )
+        settings = self._settings(self.steps, seed * 100 + number)
+        if self.seconds is not None:
+            settings = replace(settings, steps=100_000, seconds=self.seconds)
         path = self._path(stream, method, seed, number)
         grown = model.grown(stream.taxonomy(number))
         report = self._fit(path, grown, new, history, name, settings)
-        self._keep(stream, method, seed, number, report, path)
+        self._keep(stream, method, seed, number, report, number == phases - 1)
 
     def _reference(self, stream: Stream, seed: int, phases: int) -> None:
         everything = [f for k in range(phases) for f in self._new(stream, k, seed)]
         steps = LONG * self.steps * (phases - 1)
-        settings = Settings(steps=steps, seed=seed, threads=self.threads)
+        settings = self._settings(steps, seed)
         path = self._path(stream, REFERENCE, seed, phases - 1)
         grown = self.base(stream, seed).grown(stream.taxonomy(phases - 1))
         report = self._fit(path, grown, everything, [], "naive", settings)
-        self._keep(stream, REFERENCE, seed, phases - 1, report, path)
+        self._keep(stream, REFERENCE, seed, phases - 1, report, True)
+
+    def _settings(self, steps: int, seed: int) -> Settings:
+        return Settings(steps=steps, batch=self.batch, seed=seed, threads=self.threads)
 
     def _new(self, stream: Stream, number: int, seed: int) -> list[LabelledFrame]:
         return pictures(stream, number, seed, self.size, False, self.folder / "pictures")
@@ -156,7 +180,7 @@ class Bench:
 
         if time.monotonic() > self.ends:
             raise OutOfTimeError
-        checkpoint = Checkpoint(path.with_suffix(".checkpoint"), every=10)
+        checkpoint = Checkpoint(path.with_suffix(".checkpoint"), every=40)
         report = fit(
             model, new, history, strategy_named(strategy), settings, Augmenter(Recipe()),
             checkpoint, watch,
@@ -166,23 +190,24 @@ class Bench:
         return report
 
     def _keep(
-        self, stream: Stream, method: str, seed: int, number: int, report: FitReport, path: Path
+        self, stream: Stream, method: str, seed: int, number: int, report: FitReport, last: bool
     ) -> None:
-        """Judge a model on all phases so far, and write the result down."""
+        """Judge a model on its newest phase, after the last on all, and write the result down."""
+        judged = range(number + 1) if last else [number]
         scores = []
-        for k in range(number + 1):
+        for k in judged:
             frames = pictures(stream, k, seed, self.size, True, self.folder / "pictures")
             seen = report.model.predict([frame.image for frame in frames])
             truths = [frame.truth for frame in frames]
             scores.append(
-                [average_precision(truths, seen, agnostic=way).ap for way in (True, False)]
+                [average_precision(truths, seen, agnostic=way).ap for way in (False, True)]
             )
         row = {
             "stream": stream.name, "method": method, "seed": seed, "phase": number,
             "budget": "base" if method == "base" else self._budget,
             "steps": len(report.losses), "pictures": report.pictures,
-            "seconds": round(report.spent, 2), "ap": [round(s[0], 4) for s in scores],
-            "named": [round(s[1], 4) for s in scores],
+            "seconds": round(report.spent, 2), "judged": list(judged),
+            "named": [round(s[0], 4) for s in scores], "unnamed": [round(s[1], 4) for s in scores],
         }  # fmt: skip
         with (self.folder / "results.jsonl").open("a") as file:
             file.write(json.dumps(row) + "\n")
