@@ -115,7 +115,7 @@ def _worth(point: "CurvePoint") -> str:
 def _note(judges: int) -> str:
     """Return how a curve is to be read."""
     pictures = f"{judges} picture{'' if judges == 1 else 's'} kept apart from these runs"
-    return f"Judged by {pictures}; with its 90% interval over them."
+    return f"Judged by {pictures}, with 90% intervals over them."
 
 
 def _check(model: str, out: Path, curve: Path | None, force: bool) -> None:
