@@ -1,14 +1,20 @@
 """Where the instances of late lean: a kind that lies among the known ones, and more densely."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from januscl.core import Observation
 from januscl.watch.gaussian import whitening
-from januscl.watch.seen import Seen, Vectors, distances, spread_of
+from januscl.watch.seen import Seen, Vectors
 
 _MOST_KNOWN = 1500
 _LEAST_GONE = 60
 _REFRESH = 16
+_LOOKS, _SAME_PLACE = 3, 0.5
+"""Looks in which no box overlaps with its own by so much (IoU), after which an instance is gone."""
+
+Left = tuple[NDArray[np.float32], Vectors, int]
+"""Box, place, and looks since it was seen."""
 
 
 class Lean:
@@ -24,10 +30,10 @@ class Lean:
     direction. Of known kinds whose shares change, none gets small ones more often than stated by
     more than the factor of its own change.
 
-    An instance is remembered once, when its camera no longer shows anything that looks like it: a
-    package that lies in many pictures is one witness, and what never moves is none. What lies far
-    from the known ones should not be shown to it: it is found without, and would pull the direction
-    away from what lies among them.
+    An instance is remembered once, when its camera has shown nothing in its place for three looks:
+    a package that lies in many pictures is one witness, what never moves is none, and none is
+    gauged by a direction that it had a part in. What lies far from the known ones should not be
+    shown to it: it is found without, and would pull the direction away from what lies among them.
 
     Args:
         known: Instances of known kinds. Beyond 1500 an even part is kept.
@@ -37,7 +43,7 @@ class Lean:
     def __init__(self, known: Seen, memory: float = 300.0) -> None:
         kept = np.linspace(0, len(known) - 1, min(len(known), _MOST_KNOWN)).astype(np.int64)
         known = known.only(kept)
-        self._middle, self._spread = known.embeddings.mean(axis=0), spread_of(known.embeddings)
+        self._middle = known.embeddings.mean(axis=0)
         self._whitening = whitening(known.embeddings - self._middle)
         self._known = self._place(known.embeddings)
         groups, counts = np.unique(known.groups, return_inverse=True, return_counts=True)[1:]
@@ -46,37 +52,38 @@ class Lean:
         # The mean of the known ones is 0, and of all but one picture's a little to the other side.
         without = -sums / (groups.size - counts)[:, None]
         self._own = (self._known * without[groups]).sum(axis=1)
-        apart = distances(known.embeddings / self._spread, known.embeddings / self._spread)
-        apart[groups[:, None] == groups[None, :]] = np.inf
-        self._alike = float(np.median(apart.min(axis=1)))
         self._keeps = 0.5 ** (1 / memory)
         self._sum, self._weight = np.zeros(self._known.shape[1]), 0.0
-        self._shown: dict[str, tuple[str, Vectors]] = {}
+        self._shown: dict[str, tuple[str, list[Left]]] = {}
+        self._left: dict[str, list[Left]] = {}
         self._gone = self._told = 0
 
-    def look(self, observation: Observation, embeddings: Vectors) -> None:
-        """Take a look of a camera: what it showed before and no longer shows is remembered.
+    def look(self, observation: Observation) -> None:
+        """Take a look of a camera: what lay where nothing has lain for some looks is remembered.
 
         Args:
             observation: The look; the same one twice is one.
-            embeddings: ``(N, D)`` of its instances that count.
         """
-        camera = observation.frame.camera
-        before_id, before = self._shown.get(camera, ("", embeddings[:0]))
-        if before_id == observation.id:
+        seen, camera = observation.instances, observation.frame.camera
+        before, shown = self._shown.get(camera, ("", []))
+        if before == observation.id:
             return
-        self._shown[camera] = (observation.id, embeddings[:0])
-        if not len(before):
-            return
-        gone = np.ones(len(before), dtype=np.bool_)
-        if len(embeddings):
-            apart = distances(before / self._spread, embeddings / self._spread)
-            gone = apart.min(axis=1) > self._alike
-        self._remember(self._place(before[gone]))
+        left = [(box, place, looks + 1) for box, place, looks in self._left.get(camera, []) + shown]
+        boxes = seen.boxes[seen.counted()]
+        if left and len(boxes):
+            covered = _overlap(np.stack([box for box, _, _ in left]), boxes).max(axis=1)
+            left = [one for one, most in zip(left, covered, strict=True) if most < _SAME_PLACE]
+        gone = [place for _, place, looks in left if looks >= _LOOKS]
+        if gone:
+            self._remember(np.stack(gone))
+        self._left[camera] = [one for one in left if one[2] < _LOOKS]
+        self._shown[camera] = (observation.id, [])
 
-    def show(self, observation: Observation, embeddings: Vectors) -> None:
-        """Say which instances ``(N, D)`` of the look are to be remembered once they have gone."""
-        self._shown[observation.frame.camera] = (observation.id, embeddings)
+    def show(self, observation: Observation, seen: Seen) -> None:
+        """Say which instances of the look are to be remembered once they have gone."""
+        boxes, places = observation.instances.boxes[seen.rows], self._place(seen.embeddings)
+        shown = [(box, place, 0) for box, place in zip(boxes, places, strict=True)]
+        self._shown[observation.frame.camera] = (observation.id, shown)
 
     def p_values(self, embeddings: Vectors) -> Vectors | None:
         """Return the p-values ``(N,)`` of instances ``(N, D)``; None until 60 have gone."""
@@ -92,8 +99,6 @@ class Lean:
         return np.asarray((embeddings - self._middle) @ self._whitening)
 
     def _remember(self, places: Vectors) -> None:
-        if not len(places):
-            return
         # What is far out counts less: one odd instance does not set the direction.
         far = np.linalg.norm(places, axis=1, keepdims=True) / (2 * np.sqrt(places.shape[1]))
         faded = self._keeps ** np.arange(len(places) - 1, -1, -1)
@@ -101,6 +106,15 @@ class Lean:
         self._sum = before * self._sum + faded @ (places / np.maximum(far, 1.0))
         self._weight = before * self._weight + float(faded.sum())
         self._gone += len(places)
+
+
+def _overlap(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the IoU ``(N, M)`` of boxes ``(N, 4)`` and ``(M, 4)``."""
+    low = np.maximum(left[:, None, :2], right[None, :, :2])
+    high = np.minimum(left[:, None, 2:], right[None, :, 2:])
+    both = np.maximum(high - low, 0).prod(axis=2)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (left, right)]
+    return np.asarray(both / np.maximum(areas[0][:, None] + areas[1] - both, 1e-9))
 
 
 def upper_tail(healthy: Vectors, scores: Vectors) -> Vectors:

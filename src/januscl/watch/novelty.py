@@ -90,12 +90,12 @@ class InstanceNovelty:
         if observation.instances.embeddings is None:
             return []
         seen = seen_in([observation])
-        self._lean.look(observation, seen.embeddings)
+        self._lean.look(observation)
         if not len(seen):
             return []
         away = _far([gauge(seen) for gauge in self._gauges])
         p_values, gathers = upper_tail(self._healthy, away), np.zeros(len(seen), np.bool_)
-        self._lean.show(observation, seen.embeddings[p_values > _FAR])
+        self._lean.show(observation, seen.only(p_values > _FAR))
         by_lean = self._lean.p_values(seen.embeddings)
         if by_lean is not None:
             gathers = by_lean / _OF_LEAN < p_values / _OF_DISTANCE
