@@ -15,8 +15,9 @@ LASTING_MOVED = 5
 """Readings over which dirt has to stay before a camera that moves, whose scene does not."""
 
 _DETAIL = 1.0  # mean square gradient of the background below which no detail can be missed
-_SUSPECT = 0.1  # share of a lens
+_SUSPECT = 0.15  # share of a lens
 _VEIL = 2.0  # times the light it takes: the share of a lens that dark dirt covers
+_HAZE = 3.0  # the same before a camera that moves, of dirt that may be thin
 _SHADE = 0.3  # share of the places; where more are dim, it is the light and no dirt
 _DIM = 0.1
 _BESIDE = 5  # px of `View.small` by which what was seen before may have moved besides
@@ -94,7 +95,7 @@ def darkened(
     fell = float(np.log(_middle_of(np.exp((light - earlier)[known]))))
     dark = np.where(told, np.maximum(darkest + fell - light, 0), 0).astype(np.float32)
     fallen, weight = cv2.split(_around(cv2.merge((dark, told.astype(np.float32))), apart))
-    loss = np.minimum(_VEIL * (1 - np.exp(-fallen / np.maximum(weight, 0.1))), 1)
+    loss = np.minimum(_HAZE * (1 - np.exp(-fallen / np.maximum(weight, 0.1))), 1)
     return np.where(weight >= 0.6, loss, np.inf).astype(np.float32), 2 * view.step * apart
 
 
