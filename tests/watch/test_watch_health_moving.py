@@ -79,8 +79,8 @@ def test_a_dark_thing_that_the_camera_moves_past_is_no_dirt(fitted):
 
 def test_softness_that_comes_step_by_step_is_motion_and_at_once_is_defocus(fitted):
     pictures = [looked_at(k) for k in range(240, 260)]
-    step_by_step = [0.6, 0.8, 1.0, 1.2, 1.4, 1.6, *[1.8] * 6]
+    step_by_step = [0.5, 0.7, 0.85, 1.0, 1.1, *[1.2] * 7]
     softening = [*pictures[:8], *map(softened, pictures[8:], step_by_step)]
-    at_once = [*pictures[:8], *map(softened, pictures[8:], [1.8] * 12)]
+    at_once = [*pictures[:8], *map(softened, pictures[8:], [1.2] * 12)]
     assert causes_of(fitted, at_once)[8:] == ["defocus"] * 12
-    assert causes_of(fitted, softening).count("defocus") <= 1
+    assert causes_of(fitted, softening) == [""] * 20
