@@ -1,5 +1,7 @@
 """Where the instances of late lean: a kind that lies among the known ones, and more densely."""
 
+from collections import defaultdict
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,8 +15,8 @@ _REFRESH = 16
 _LOOKS, _SAME_PLACE = 3, 0.5
 """Looks in which no box overlaps with its own by so much (IoU), after which an instance is gone."""
 
-Left = tuple[NDArray[np.float32], Vectors, int]
-"""Box, place, and looks since it was seen."""
+Left = tuple[NDArray[np.float32], Vectors, NDArray[np.int64]]
+"""Boxes ``(K, 4)``, places ``(K, D)``, and looks since they were seen ``(K,)``."""
 
 
 class Lean:
@@ -54,8 +56,10 @@ class Lean:
         self._own = (self._known * without[groups]).sum(axis=1)
         self._keeps = 0.5 ** (1 / memory)
         self._sum, self._weight = np.zeros(self._known.shape[1]), 0.0
-        self._shown: dict[str, tuple[str, list[Left]]] = {}
-        self._left: dict[str, list[Left]] = {}
+        size = self._known.shape[1]
+        self._none = np.zeros((0, 4), np.float32), np.zeros((0, size)), np.zeros(0, np.int64)
+        self._shown: dict[str, tuple[str, Left]] = {}
+        self._left: defaultdict[str, Left] = defaultdict(lambda: self._none)
         self._gone = self._told = 0
 
     def look(self, observation: Observation) -> None:
@@ -65,24 +69,27 @@ class Lean:
             observation: The look; the same one twice is one.
         """
         seen, camera = observation.instances, observation.frame.camera
-        before, shown = self._shown.get(camera, ("", []))
+        before, shown = self._shown.get(camera, ("", self._none))
         if before == observation.id:
             return
-        left = [(box, place, looks + 1) for box, place, looks in self._left.get(camera, []) + shown]
-        boxes = seen.boxes[seen.counted()]
-        if left and len(boxes):
-            covered = _overlap(np.stack([box for box, _, _ in left]), boxes).max(axis=1)
-            left = [one for one, most in zip(left, covered, strict=True) if most < _SAME_PLACE]
-        gone = [place for _, place, looks in left if looks >= _LOOKS]
-        if gone:
-            self._remember(np.stack(gone))
-        self._left[camera] = [one for one in left if one[2] < _LOOKS]
-        self._shown[camera] = (observation.id, [])
+        boxes, places, looks = (
+            np.concatenate(parts) for parts in zip(self._left[camera], shown, strict=True)
+        )
+        now = seen.boxes[seen.counted()]
+        away = np.ones(len(boxes), dtype=np.bool_)
+        if len(boxes) and len(now):
+            away = _overlap(boxes, now).max(axis=1) < _SAME_PLACE
+        gone = away & (looks + 1 >= _LOOKS)
+        if gone.any():
+            self._remember(places[gone])
+        left = away & ~gone
+        self._left[camera] = boxes[left], places[left], looks[left] + 1
+        self._shown[camera] = (observation.id, self._none)
 
     def show(self, observation: Observation, seen: Seen) -> None:
         """Say which instances of the look are to be remembered once they have gone."""
         boxes, places = observation.instances.boxes[seen.rows], self._place(seen.embeddings)
-        shown = [(box, place, 0) for box, place in zip(boxes, places, strict=True)]
+        shown = boxes, places, np.zeros(len(places), np.int64)
         self._shown[observation.frame.camera] = (observation.id, shown)
 
     def p_values(self, embeddings: Vectors) -> Vectors | None:
