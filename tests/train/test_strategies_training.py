@@ -173,7 +173,7 @@ def test_no_trace_of_the_teacher_stays_on_the_trained_network(champion, piles):
 
 def test_distillation_of_another_network_is_refused_before_training():
     other = nn.Conv2d(3, 8, 3)
-    with pytest.raises(InvalidInput, match="compact Mask R-CNN, found Conv2d"):
+    with pytest.raises(InvalidInput, match="a Mask R-CNN, found Conv2d"):
         Distill().begin(other, other, [], [], None)
 
 

@@ -14,8 +14,8 @@ from januscl.cli.options import (
     InputOption,
     SeedOption,
     ThreadsOption,
+    check_base,
     check_input,
-    check_model_file,
     check_model_out,
     check_out_file,
 )
@@ -31,12 +31,17 @@ if TYPE_CHECKING:
 
     from januscl.annotate import CocoSet
     from januscl.line.adapting import CurvePoint
-    from januscl.train import CompactModel
+    from januscl.train import TorchModel
 
 
 def adapt(  # noqa: PLR0913 - a command has as many options as it has
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="`universal`, `factory` or a model file.")
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="`universal`, `factory`, a model file, the name of a new model, or `hf:` and a "
+            "name or folder of transformers.",
+        ),
     ],
     labels: Annotated[Path, typer.Option(help="COCO set of the robot's labelled pictures.")],
     budget: BudgetOption = "150steps",  # type: ignore[assignment]  # typer parses it
@@ -95,12 +100,12 @@ def adapt(  # noqa: PLR0913 - a command has as many options as it has
     console.print("\n".join(said), markup=False, highlight=False)
 
 
-def _start(model: str, input_px: int | None, found: "CocoSet") -> "CompactModel":
+def _start(model: str, input_px: int | None, found: "CocoSet") -> "TorchModel":
     """Return the model that is named, fitted to the set's objects unless it is somebody's own."""
     from januscl.cli.models import fitting_size, model_named
     from januscl.line.adapting import sized
 
-    start = model_named(model)
+    start = model_named(model, found.taxonomy)
     if input_px is None and model not in SHIPPED:
         return start
     masks = (mask for picture in found.pictures for mask in picture.masks)
@@ -120,7 +125,7 @@ def _note(judges: int) -> str:
 
 def _check(model: str, out: Path, curve: Path | None, force: bool) -> None:
     """Refuse wrong paths before anything slow begins."""
-    check_model_file(model)
+    check_base(model)
     check_model_out(out, force)
     if curve is None:
         return

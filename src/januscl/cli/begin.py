@@ -10,26 +10,26 @@ import typer
 from januscl.cli.account import ap_points
 from januscl.cli.options import (
     SHIPPED,
-    BaseOption,
     InputOption,
     JsonOption,
     SeedOption,
+    TeachOption,
     ThreadsOption,
+    check_base,
     check_input,
-    check_model_file,
 )
 from januscl.cli.output import console, print_json, progress_bars
 from januscl.cli.rejected import tell_rejects
 from januscl.cli.service import FolderOption
-from januscl.core import Executor
+from januscl.core import Executor, Taxonomy
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from januscl.line.beginning import Begun
     from januscl.store import Workspace
-    from januscl.train import CompactModel
     from januscl.train import Settings as Training
+    from januscl.train import TorchModel
 
 
 def begin(  # noqa: PLR0913 - a command has as many options as it has
@@ -37,7 +37,7 @@ def begin(  # noqa: PLR0913 - a command has as many options as it has
         Path, typer.Argument(metavar="COCO", help="A COCO file, or a folder that holds one.")
     ],
     workspace: FolderOption = None,
-    base: BaseOption = "factory",
+    base: TeachOption = "factory",
     steps: Annotated[
         int,
         typer.Option(min=0, metavar="N", help="Training steps of eight pictures; 0 for none."),
@@ -60,17 +60,19 @@ def begin(  # noqa: PLR0913 - a command has as many options as it has
 
     check_input(input_px)
     find_coco(coco)  # a wrong path makes no workspace
-    check_model_file(base)
+    check_base(base)
     check_history("history", held_back)
     settings = load_settings({"workspace": workspace})
     from januscl.cli.models import model_named
     from januscl.compute.choose import executor_from
     from januscl.train import Settings as Training
-    from januscl.train import limited_threads
+    from januscl.train import is_new, limited_threads
 
-    training = Training(steps=steps, seed=seed, threads=threads) if steps else None
+    training = None
+    if steps:
+        training = Training(steps=steps, seed=seed, threads=threads, frozen_norm=not is_new(base))
     with limited_threads(threads), open_workspace(settings) as opened:
-        model = model_named(base)
+        model = model_named(base, _kinds(opened, coco) if is_new(base) else None, seed)
         side = input_px or (None if base in SHIPPED else model.input_px)
         jobs = settings.jobs or opened.folder / "jobs"
         runner = executor_from(settings.executor, jobs, threads=threads)
@@ -90,10 +92,19 @@ def begin(  # noqa: PLR0913 - a command has as many options as it has
     )
 
 
+def _kinds(opened: "Workspace", coco: Path) -> Taxonomy:
+    """Return the kinds of the workspace, and those of the set beside them, for a new model."""
+    from januscl.annotate import read_set
+    from januscl.cli.models import joined
+    from januscl.line.kinds import kinds_of
+
+    return joined(kinds_of(opened.catalogue), read_set(coco).taxonomy.kinds)
+
+
 def _begin(
     opened: "Workspace",
     coco: Path,
-    base: "CompactModel",
+    base: "TorchModel",
     input_px: int | None,
     executor: Executor,
     training: "Training | None",

@@ -7,22 +7,39 @@ import numpy as np
 
 from januscl.annotate import CocoSet
 from januscl.core import Kind, LabelledFrame, Rle, Taxonomy
-from januscl.train import CompactModel, factory_model, universal_model
+from januscl.train import (
+    TorchModel,
+    factory_model,
+    is_new,
+    load_model,
+    new_model,
+    universal_model,
+)
 
 _SMALL_OBJECT_PX = 22.0
 _SIZES = (192, 256, 320, 384)
 
 
-def model_named(name: str) -> CompactModel:
-    """Return a shipped model by its name, else the model in a safetensors file.
+def model_named(name: str, kinds: Taxonomy | None = None, seed: int = 0) -> TorchModel:
+    """Return a shipped model by its name, or a new one, else the model in a safetensors file.
+
+    Args:
+        name: As a person gives it.
+        kinds: What a new model is to name; without them there is no new one.
+        seed: Of a new one.
 
     Raises:
-        NotFound: There is no such file.
+        NotFound: There is no such file, or nothing under the name.
         InvalidInput: The file is no model.
+        MissingDependency: The model needs a package that is not installed.
     """
     if name == "universal":
         return universal_model()
-    return factory_model() if name == "factory" else CompactModel.load(Path(name))
+    if name == "factory":
+        return factory_model()
+    if kinds is not None and is_new(name):
+        return new_model(name, kinds, seed=seed)
+    return load_model(Path(name))
 
 
 def joined(known: Taxonomy, names: Sequence[Kind]) -> Taxonomy:

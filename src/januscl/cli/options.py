@@ -18,6 +18,7 @@ from januscl.core import (
     how_to_install,
 )
 from januscl.store import Workspace
+from januscl.train import NEW, is_new
 
 WorkspaceOption = Annotated[
     Path,
@@ -29,6 +30,13 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 AccountOption = Annotated[bool, typer.Option("--json", help="Print the account as JSON.")]
 BaseOption = Annotated[
     str, typer.Option(help="A model file to start from, or `factory` or `universal`.")
+]
+TeachOption = Annotated[
+    str,
+    typer.Option(
+        help="A model file to start from, `factory`, `universal`, the name of a new one such as "
+        "`rf-detr-seg-nano`, or `hf:` and a name or folder of transformers."
+    ),
 ]
 SHIPPED = ("factory", "universal")
 """The models that come with the package, by the names that commands give them."""
@@ -77,8 +85,15 @@ def check_model_file(name: str | None) -> None:
     if name not in (None, *SHIPPED) and not Path(str(name)).is_file():
         raise NotFound(
             f"model {name} does not exist; pass a file that `janus train` wrote, `factory` or "
-            "`universal`"
+            "`universal`; `janus train`, `begin` and `adapt` also take the name of a new model: "
+            f"{', '.join(NEW)}"
         )
+
+
+def check_base(name: str) -> None:
+    """Raise `NotFound` when what is to be taught is neither a file nor a model's name."""
+    if not is_new(name):
+        check_model_file(name)
 
 
 def check_input(input_px: int | None) -> None:

@@ -26,7 +26,7 @@ from januscl.core.files import write_atomically
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from januscl.train import CompactModel, FitReport
+    from januscl.train import FitReport, TorchModel
 
 INPUT_PX = 192
 """The side that a pretrained model takes pictures at."""
@@ -120,7 +120,7 @@ def _course(report: "FitReport") -> dict[str, float]:
     }
 
 
-def _scores(model: "CompactModel", seed: int) -> dict[str, float]:
+def _scores(model: "TorchModel", seed: int) -> dict[str, float]:
     """Return mask AP on composed pictures and on wild piles that no seed of a run reaches."""
     from januscl.evaluate import average_precision
     from januscl.sim import ODD, make_drawn, make_wild
@@ -139,7 +139,7 @@ def _scores(model: "CompactModel", seed: int) -> dict[str, float]:
     return scores
 
 
-def _general(model: "CompactModel", size: int) -> "CompactModel":
+def _general(model: "TorchModel", size: int) -> "TorchModel":
     """Return the model with a row for whatever has no kind.
 
     Raises:
@@ -199,7 +199,7 @@ def _real(bars: "Progress", path: Path, known: Taxonomy) -> list[LabelledFrame]:
 
 
 def _fit(
-    model: "CompactModel", frames: list[LabelledFrame], budget: Budget, seed: int, threads: int,
+    model: "TorchModel", frames: list[LabelledFrame], budget: Budget, seed: int, threads: int,
     out: Path, bars: "Progress",
 ) -> "FitReport":  # fmt: skip
     """Train; a stopped run has its checkpoint beside the model's file."""

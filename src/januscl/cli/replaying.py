@@ -30,7 +30,7 @@ from januscl.line.line import Line
 from januscl.line.policy import Collecting, Learning, Policy, Watching
 from januscl.line.remembering import hold_back_groups
 from januscl.store import Workspace
-from januscl.train import CompactModel
+from januscl.train import TorchModel
 
 START = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
 EVERY = timedelta(seconds=90)
@@ -121,7 +121,7 @@ class Replay:
         self,
         folder: Path,
         photographs: Photographs,
-        base: CompactModel,
+        base: TorchModel,
         budget: Budget,
         input_px: int | None,
         seed: int,
@@ -158,7 +158,7 @@ class Replay:
         self.cycles: list[CycleReport] = []
         self.watched, self.no_time = 0, dict[str, Untimely]()
         self.start = self.line.adopt(
-            CompactModel(base.network, base.taxonomy, base.rows, self.input_px), {"name": "base"}
+            type(base)(base.network, base.taxonomy, base.rows, self.input_px), {"name": "base"}
         )
         self.held_back: Slice = freeze_slice(
             "held back", keep_labelled(self.workspace, photographs.held_back, "held back")

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from januscl.cli.options import (
-    BaseOption,
     ForceOption,
     SeedOption,
+    TeachOption,
     ThreadsOption,
-    check_model_file,
+    check_base,
     check_model_out,
 )
 from januscl.cli.output import console, print_json, progress_bars
@@ -21,7 +21,7 @@ from januscl.core import InvalidInput, JanusError, LabelledFrame, Taxonomy
 
 if TYPE_CHECKING:
     from januscl.annotate import CocoSet, Reject
-    from januscl.train import CompactModel, FitReport, Settings
+    from januscl.train import FitReport, Settings, TorchModel
 
 
 def _strategy(name: str) -> str:
@@ -40,7 +40,7 @@ def train(  # noqa: PLR0913 - a command has as many options as it has
         Path | None,
         typer.Argument(metavar="DATA", help="A COCO file, or a folder that holds one."),
     ] = None,
-    base: BaseOption = "factory",
+    base: TeachOption = "factory",
     out: Annotated[Path, typer.Option(help="Where to write the model.")] = Path(
         "model.safetensors"
     ),
@@ -51,13 +51,14 @@ def train(  # noqa: PLR0913 - a command has as many options as it has
         int, typer.Option(min=1, metavar="N", help="Training steps of eight pictures.")
     ] = 200,
     strategy: Annotated[
-        str,
+        str | None,
         typer.Option(
             parser=_strategy,
             metavar="NAME",
-            help="Against forgetting: naive, joint, replay, or several joined by +.",
+            help="Against forgetting: naive, joint, replay, or several joined by +; by default "
+            "replay+interpolate, and joint for a new model.",
         ),
-    ] = "replay+interpolate",
+    ] = None,
     seed: SeedOption = 0,
     threads: ThreadsOption = 2,
     factory: Annotated[
@@ -77,13 +78,17 @@ def train(  # noqa: PLR0913 - a command has as many options as it has
     _check(data, history, base, out, force)
 
     from januscl.cli.models import model_named
-    from januscl.train import Settings, limited_threads
+    from januscl.train import Settings, is_new, limited_threads
 
+    new_one = is_new(base)
+    # There is nothing in a new model to go back to, and its norms are still to be learned.
+    strategy = strategy or ("joint" if new_one else "replay+interpolate")
     with limited_threads(threads):
-        model = model_named(base)
+        kinds = _kinds(data, history, Taxonomy()) if new_one else Taxonomy()
+        model = model_named(base, kinds, seed)
         known, new, old, rejects = _read(data, history, model.taxonomy)
         tell_rejects(rejects)
-        settings = Settings(steps=steps, seed=seed, threads=threads)
+        settings = Settings(steps=steps, seed=seed, threads=threads, frozen_norm=not new_one)
         report = _fit(model.grown(known), new, old, strategy, settings, out, json)
     if json:
         print_json(_facts(new, rejects, report, out))
@@ -102,8 +107,19 @@ def _check(data: Path, history: Path | None, base: str, out: Path, force: bool) 
     for given in (data, history):
         if given is not None:
             find_coco(given)
-    check_model_file(base)
+    check_base(base)
     check_model_out(out, force)
+
+
+def _kinds(data: Path, history: Path | None, known: Taxonomy) -> Taxonomy:
+    """Return the kinds that are known, and those of both sets beside them."""
+    from januscl.annotate import read_set
+    from januscl.cli.models import joined
+
+    for path in (data, history):
+        if path is not None:
+            known = joined(known, read_set(path).taxonomy.kinds)
+    return known
 
 
 def _read(
@@ -111,11 +127,10 @@ def _read(
 ) -> tuple[Taxonomy, "CocoSet", list[LabelledFrame], list["Reject"]]:
     """Return the kinds of the model and both sets, the new set, history, and what was left out."""
     from januscl.annotate import read_set
-    from januscl.cli.models import frames_of, joined
+    from januscl.cli.models import frames_of
 
     given = [path for path in (data, history) if path is not None]
-    for path in given:
-        known = joined(known, read_set(path).taxonomy.kinds)
+    known = _kinds(data, history, known)
     sets = [read_set(path, known) for path in given]
     for path, part in zip(given, sets, strict=True):
         if not part.pictures:
@@ -134,7 +149,7 @@ def _read(
 
 
 def _fit(
-    model: "CompactModel",
+    model: "TorchModel",
     new: "CocoSet",
     old: list[LabelledFrame],
     strategy: str,

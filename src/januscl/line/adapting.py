@@ -11,9 +11,9 @@ from januscl.decks import Augmenter, Recipe
 from januscl.evaluate import match, precision_at
 from januscl.train import (
     Checkpoint,
-    CompactModel,
     FitReport,
     Settings,
+    TorchModel,
     fit,
     for_kinds,
     strategy_named,
@@ -44,7 +44,7 @@ class CurvePoint:
 
 
 def adapt(
-    model: CompactModel,
+    model: TorchModel,
     known: Taxonomy,
     frames: Sequence[LabelledFrame],
     settings: Settings,
@@ -72,7 +72,7 @@ def adapt(
     )  # fmt: skip
 
 
-def sized(model: CompactModel, input_px: int) -> CompactModel:
+def sized(model: TorchModel, input_px: int) -> TorchModel:
     """Return the model for pictures fitted into another size: its layers slide, so they serve any.
 
     Args:
@@ -91,7 +91,7 @@ def adapting(steps: int, seconds: float | None, seed: int, threads: int) -> Sett
 
 
 def label_curve(
-    model: CompactModel,
+    model: TorchModel,
     known: Taxonomy,
     frames: Sequence[LabelledFrame],
     settings: Settings,
@@ -137,7 +137,7 @@ def divided(
 
 
 def _judged(
-    pictures: int, model: CompactModel, judges: Sequence[LabelledFrame], seed: int
+    pictures: int, model: TorchModel, judges: Sequence[LabelledFrame], seed: int
 ) -> CurvePoint:
     """Return what a model is worth, with the percentile bootstrap over the pictures that judge."""
     seen = model.predict([frame.image for frame in judges])

@@ -21,7 +21,7 @@ from januscl.line.remembering import Remembered, remember_set
 from januscl.line.shelf import Shelf
 from januscl.line.standing import UNTAUGHT
 from januscl.store import Workspace
-from januscl.train import CompactModel, Settings
+from januscl.train import Settings, TorchModel
 
 Progress = Callable[[str, int, int], None]
 
@@ -41,7 +41,7 @@ class Begun:
     remembered: Remembered
 
 
-def kinds_to_begin(workspace: Workspace, base: CompactModel) -> Taxonomy:
+def kinds_to_begin(workspace: Workspace, base: TorchModel) -> Taxonomy:
     """Return the kinds of a model, and those that the workspace knows beside them.
 
     Raises:
@@ -64,7 +64,7 @@ def kinds_to_begin(workspace: Workspace, base: CompactModel) -> Taxonomy:
 def begin(
     workspace: Workspace,
     coco: CocoSet,
-    base: CompactModel,
+    base: TorchModel,
     executor: Executor,
     settings: Settings | None,
     at: datetime,

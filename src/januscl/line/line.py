@@ -45,7 +45,7 @@ from januscl.line.shelf import Shelf
 from januscl.line.standing import Standing
 from januscl.line.waiting import Waiting
 from januscl.store import Workspace
-from januscl.train import CompactModel, factory_model
+from januscl.train import TorchModel, factory_model
 
 
 class Line:
@@ -206,7 +206,7 @@ class Line:
         """Id of the model that the fleet runs, or raise `NotFound`."""
         return self.workspace.catalogue.aliases.get("champion")
 
-    def adopt(self, model: CompactModel, card: dict[str, Any]) -> ModelVersion:
+    def adopt(self, model: TorchModel, card: dict[str, Any]) -> ModelVersion:
         """Make a model the champion that the fleet starts with.
 
         Raises:
@@ -388,7 +388,7 @@ class Line:
         return replace(seen, instances=instances, model=self.champion, pick=None)
 
 
-def _first(workspace: Workspace) -> tuple[CompactModel | None, Taxonomy]:
+def _first(workspace: Workspace) -> tuple[TorchModel | None, Taxonomy]:
     """Return the shipped model where there is no champion yet, and the kinds that are known."""
     champion = workspace.catalogue.aliases.list().get("champion")
     if champion is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from januscl.core import Image, ModelVersion
 from januscl.store import Workspace
-from januscl.train import CompactModel, Footprint, footprint
+from januscl.train import Footprint, TorchModel, footprint, load_model
 
 
 class Shelf:
@@ -22,12 +22,12 @@ class Shelf:
     def __init__(self, workspace: Workspace, capacity: int = 3) -> None:
         self._workspace = workspace
         self._capacity = capacity
-        self._loaded: dict[str, CompactModel] = {}
+        self._loaded: dict[str, TorchModel] = {}
         self._footprints: dict[tuple[str, tuple[int, ...]], Footprint] = {}
 
     def add(
         self,
-        model: CompactModel,
+        model: TorchModel,
         at: datetime,
         *,
         parent: str | None,
@@ -54,7 +54,7 @@ class Shelf:
             self._footprints[key] = footprint(self._workspace.model_file(weights), images)
         return self._footprints[key]
 
-    def load(self, model: str) -> CompactModel:
+    def load(self, model: str) -> TorchModel:
         """Return the model version with this id, from memory or the blob store.
 
         Raises:
@@ -66,7 +66,7 @@ class Shelf:
             with TemporaryDirectory() as folder:
                 path = Path(folder) / "model.safetensors"
                 path.write_bytes(self._workspace.blobs.get(version.weights))
-                self._loaded[model] = CompactModel.load(path)
+                self._loaded[model] = load_model(path)
         self._loaded[model] = self._loaded.pop(model)
         while len(self._loaded) > self._capacity:
             del self._loaded[next(iter(self._loaded))]

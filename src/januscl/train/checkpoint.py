@@ -12,8 +12,8 @@ from torch import nn
 
 from januscl.core import Conflict, LabelledFrame
 from januscl.core.wire import digest_of
-from januscl.train.model import CompactModel
 from januscl.train.settings import Settings
+from januscl.train.torch_model import TorchModel
 from januscl.train.weights import Tensors, fill, read_tensors, tensors_digest, write_tensors
 
 
@@ -103,7 +103,7 @@ class Course:
 
 
 def run_of(
-    model: CompactModel,
+    model: TorchModel,
     frames: Sequence[LabelledFrame],
     drawn: NDArray[np.int64],
     strategy: str,

@@ -38,7 +38,7 @@ def footprint(model: Path, images: Sequence[Image]) -> Footprint:
     """Measure a model file on this machine, in a fresh process.
 
     Args:
-        model: As `januscl.train.CompactModel.save` wrote it.
+        model: As a model's `save` wrote it.
         images: Each ``(H, W, 3) uint8`` RGB, of one size; they are gone through three times.
 
     Raises:
@@ -61,9 +61,9 @@ def footprint(model: Path, images: Sequence[Image]) -> Footprint:
 
 
 def _measured(model: Path, images: Sequence[Image]) -> Footprint:
-    from januscl.train.model import CompactModel
+    from januscl.train.doors import load_model
 
-    loaded, times = CompactModel.load(model), []
+    loaded, times = load_model(model), []
     for image in [*images[:_WARM], *list(images) * _ROUNDS]:
         began = time.perf_counter()
         loaded.predict([image])

@@ -37,19 +37,39 @@ class ProposalHead(RPNHead):  # type: ignore[misc]  # torchvision has no types
         return [level.float() for level in scores], [level.float() for level in deltas]
 
 
+def grown_rows(layer: nn.Linear, added: int) -> nn.Linear:
+    """Return a layer with rows for new kinds, whose probability stays near 0 until taught."""
+    grown = nn.Linear(layer.in_features, layer.out_features + added, device=layer.weight.device)
+    with torch.no_grad():
+        grown.weight.zero_()
+        grown.bias.fill_(_UNSEEN_BIAS)
+        grown.weight[: layer.out_features] = layer.weight
+        grown.bias[: layer.out_features] = layer.bias
+    return grown
+
+
+def untaught_rows(layer: nn.Linear) -> Tensor:
+    """Return which rows ``(K,) bool`` of a layer are of kinds that were never taught."""
+    return (layer.bias == _UNSEEN_BIAS) & (layer.weight == 0).all(dim=1)
+
+
 class KindPredictor(nn.Module):
     """From a box's features ``(N, D)`` to class logits and box deltas in torchvision's shapes.
 
     The logits are ``[0, o + log_softmax(k)]`` with objectness o and kind logits k. Their softmax
     gives p(background) = sigmoid(-o) and p(kind) = sigmoid(o) softmax(k), so torchvision's
     cross-entropy trains both parts and p(background) does not depend on the kinds.
+
+    Args:
+        kinds: K.
+        width: D.
     """
 
-    def __init__(self, kinds: int) -> None:
+    def __init__(self, kinds: int, width: int = EMBEDDING) -> None:
         super().__init__()
-        self.objectness = nn.Linear(EMBEDDING, 1)
-        self.kinds = nn.Linear(EMBEDDING, kinds)
-        self.deltas = nn.Linear(EMBEDDING, 4)
+        self.objectness = nn.Linear(width, 1)
+        self.kinds = nn.Linear(width, kinds)
+        self.deltas = nn.Linear(width, 4)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits ``(N, 1 + K)`` and the shared deltas once a class, ``(N, 4 (1 + K))``."""
@@ -61,30 +81,20 @@ class KindPredictor(nn.Module):
             logits = torch.cat((torch.zeros_like(objects), objects + kinds), dim=1)
             return logits, self.deltas(features).repeat(1, logits.shape[1])
 
-    def grow(self, added: int) -> None:
-        """Add rows for new kinds, whose probability stays near 0 until they are taught."""
-        old = self.kinds
-        self.kinds = nn.Linear(EMBEDDING, old.out_features + added, device=old.weight.device)
-        with torch.no_grad():
-            self.kinds.weight.zero_()
-            self.kinds.bias.fill_(_UNSEEN_BIAS)
-            self.kinds.weight[: old.out_features] = old.weight
-            self.kinds.bias[: old.out_features] = old.bias
-
     def untaught(self) -> dict[str, Tensor]:
         """Return, by parameter, which rows ``(K,) bool`` are of kinds that were never taught."""
-        rows = (self.kinds.bias == _UNSEEN_BIAS) & (self.kinds.weight == 0).all(dim=1)
+        rows = untaught_rows(self.kinds)
         return {"kinds.weight": rows, "kinds.bias": rows}
 
 
 class MaskPredictor(nn.Module):
     """From mask features ``(N, C, 14, 14)`` to one mask, repeated for each class as a view."""
 
-    def __init__(self, kinds: int) -> None:
+    def __init__(self, kinds: int, channels: int = CHANNELS) -> None:
         super().__init__()
         self.classes = 1 + kinds
-        self.up = nn.ConvTranspose2d(CHANNELS, CHANNELS, 2, 2)
-        self.mask = nn.Conv2d(CHANNELS, 1, 1)
+        self.up = nn.ConvTranspose2d(channels, channels, 2, 2)
+        self.mask = nn.Conv2d(channels, 1, 1)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits ``(N, 1 + K, 28, 28)``."""

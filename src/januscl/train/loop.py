@@ -18,12 +18,12 @@ from januscl.core import InvalidInput, JobFailed, LabelledFrame, Strategy
 from januscl.train.ahead import ahead
 from januscl.train.checkpoint import Checkpoint, run_of
 from januscl.train.crew import Team, team
-from januscl.train.model import CompactModel
-from januscl.train.network import CompactMaskRCNN, Targets
+from januscl.train.networks import Targets
 from januscl.train.pace import Pace
 from januscl.train.prepare import check_frame, fitted_frame, to_input, to_target
 from januscl.train.processor import device_named, limited_threads, own_chance, precise
 from januscl.train.settings import Settings
+from januscl.train.torch_model import TorchModel
 
 Augment = Callable[[Sequence[LabelledFrame], int, np.random.Generator], LabelledFrame]
 Progress = Callable[[int, int, float], None]
@@ -44,7 +44,7 @@ class FitReport:
         pictures: How many were learned from, counted as often as they were seen.
     """
 
-    model: CompactModel
+    model: TorchModel
     losses: tuple[float, ...]
     resumed_at: int
     seconds: float
@@ -53,7 +53,7 @@ class FitReport:
 
 
 def fit(
-    model: CompactModel,
+    model: TorchModel,
     new: Sequence[LabelledFrame],
     history: Sequence[LabelledFrame],
     strategy: Strategy,
@@ -71,7 +71,7 @@ def fit(
     share of every batch, all update alike, and the first alone keeps checkpoints.
 
     Args:
-        model: Where to start; it must know every label (see `CompactModel.grown`).
+        model: Where to start; it must know every label (see `TorchModel.grown`).
         new: What is to be learned, at least one picture.
         history: What must not be forgotten; may be empty.
         strategy: Which pictures a step sees, and what is added to its loss.
@@ -119,7 +119,7 @@ def fit(
             if step >= pace.steps:
                 break
             for group in optimizer.param_groups:
-                group["lr"] = pace.rate(step)
+                group["lr"] = pace.rate(step) * trained.network.lr_scale
             torch.manual_seed(batch.seed)
             losses.append(
                 _step(network, trained, batch, strategy, optimizer, settings.precision, crew)
@@ -138,7 +138,7 @@ def fit(
 
 
 def _ready(
-    model: CompactModel, new: Sequence[LabelledFrame], history: Sequence[LabelledFrame]
+    model: TorchModel, new: Sequence[LabelledFrame], history: Sequence[LabelledFrame]
 ) -> list[LabelledFrame]:
     """Return all frames, new before history, checked and at the model's input size."""
     if not new:
@@ -173,7 +173,7 @@ class _Batch:
 
 
 def _prepared(
-    model: CompactModel,
+    model: TorchModel,
     frames: Sequence[LabelledFrame],
     drawn: NDArray[np.int64],
     augment: Augment | None,
@@ -189,7 +189,7 @@ def _prepared(
     return _Batch(*_taken(model, chosen), tuple(frame.id for frame in chosen), rest)
 
 
-def _taken(model: CompactModel, frames: Sequence[LabelledFrame]) -> tuple[Tensor, Targets]:
+def _taken(model: TorchModel, frames: Sequence[LabelledFrame]) -> tuple[Tensor, Targets]:
     """Return pictures and labels as the model's network takes them, on the processor."""
     size = model.input_px
     images = to_input([frame.image for frame in frames], size)
@@ -202,14 +202,14 @@ def _on(device: torch.device, images: Tensor, targets: Targets) -> tuple[Tensor,
     return laid, [{name: part.to(device) for name, part in t.items()} for t in targets]
 
 
-def _batch_of(model: CompactModel, frames: Sequence[LabelledFrame]) -> tuple[Tensor, Targets]:
+def _batch_of(model: TorchModel, frames: Sequence[LabelledFrame]) -> tuple[Tensor, Targets]:
     """Return pictures and labels as the model's network takes them, on the model's device."""
     return _on(model.device, *_taken(model, frames))
 
 
 def _step(
     network: nn.Module,
-    model: CompactModel,
+    model: TorchModel,
     batch: _Batch,
     strategy: Strategy,
     optimizer: torch.optim.Optimizer,
@@ -246,7 +246,7 @@ def _step(
     return mean
 
 
-def _train_mode(network: CompactMaskRCNN, frozen_norm: bool) -> None:
+def _train_mode(network: nn.Module, frozen_norm: bool) -> None:
     network.train()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):

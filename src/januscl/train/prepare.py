@@ -18,13 +18,20 @@ from januscl.core import (
     InvalidInput,
     LabelledFrame,
     Rle,
+    Taxonomy,
     decode_mask,
     encode_mask,
 )
 from januscl.core.masks import check_sizes
 
-_MEAN, _SCALE = 110.0, 60.0
+MEAN, SCALE = 110.0, 60.0
 """Grey level and contrast that bring ordinary 8-bit pictures to about zero mean, unit spread."""
+
+
+def check_kinds(taxonomy: Taxonomy) -> None:
+    """Raise `InvalidInput` where there is no kind to name."""
+    if not len(taxonomy):
+        raise InvalidInput("taxonomy", "at least one kind", "none", "Add a kind first.")
 
 
 def check_image(image: Image, thing: str) -> None:
@@ -118,7 +125,7 @@ def to_input(images: Sequence[Image], size: int) -> Tensor:
     out = np.zeros((len(images), size, size, 3), dtype=np.float32)
     for square, image in zip(out, images, strict=True):
         small = fitted_image(image, size)
-        square[: small.shape[0], : small.shape[1]] = (small.astype(np.float32) - _MEAN) / _SCALE
+        square[: small.shape[0], : small.shape[1]] = (small.astype(np.float32) - MEAN) / SCALE
     return torch.from_numpy(out).permute(0, 3, 1, 2)
 
 

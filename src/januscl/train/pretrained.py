@@ -1,12 +1,16 @@
 """A new robot's model from a pretrained one: all that it sees, none of the kinds that it knew."""
 
+import copy
+
 import torch
+from torch import nn
 
 from januscl.core import Taxonomy
-from januscl.train.model import CompactModel
+from januscl.train.prepare import check_kinds
+from januscl.train.torch_model import Model
 
 
-def for_kinds(model: CompactModel, taxonomy: Taxonomy) -> CompactModel:
+def for_kinds(model: Model, taxonomy: Taxonomy) -> Model:
     """Return a model that finds and cuts out what ``model`` does and names the kinds of a taxonomy.
 
     A kind that ``model`` knows by name keeps what it learned of it, under the taxonomy's id. The
@@ -16,15 +20,10 @@ def for_kinds(model: CompactModel, taxonomy: Taxonomy) -> CompactModel:
     Raises:
         InvalidInput: The taxonomy is empty.
     """
-    fresh = CompactModel.new(taxonomy, model.input_px, device=str(model.device))
-    geometry = {
-        name: tensor
-        for name, tensor in model.network.state_dict().items()
-        if not name.startswith("roi_heads.box_predictor.kinds.")
-    }
-    fresh.network.load_state_dict(geometry, strict=False)
-    old = model.network.roi_heads.box_predictor.kinds
-    new = fresh.network.roi_heads.box_predictor.kinds
+    check_kinds(taxonomy)
+    network = copy.deepcopy(model.network)
+    old = network.naming
+    new = nn.Linear(old.in_features, len(taxonomy), device=old.weight.device)
     with torch.no_grad():
         new.weight.zero_()
         new.bias.zero_()
@@ -32,4 +31,6 @@ def for_kinds(model: CompactModel, taxonomy: Taxonomy) -> CompactModel:
             if model.taxonomy.has(kind.name):
                 known = model.rows.index(model.taxonomy.named(kind.name).id)
                 new.weight[row], new.bias[row] = old.weight[known], old.bias[known]
-    return fresh
+    network.name_kinds(new)
+    rows = tuple(kind.id for kind in taxonomy)
+    return type(model)(network, taxonomy, rows, model.input_px)

@@ -17,7 +17,8 @@ class Settings:
     Attributes:
         steps: Weight updates; with ``seconds`` the most that are made.
         batch: Pictures a step.
-        lr: Highest learning rate of AdamW, reached after the warm-up.
+        lr: Highest learning rate of AdamW, reached after the warm-up; a network of attention layers
+            takes a tenth of it.
         warmup: Steps of linear rise; then the rate falls along a cosine to a hundredth.
         weight_decay: Of AdamW.
         seed: The only source of chance: which pictures, which boxes, which augmentation.

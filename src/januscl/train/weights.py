@@ -65,8 +65,8 @@ def read_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
     return tensors, card
 
 
-def fill(module: torch.nn.Module, tensors: Mapping[str, Tensor], thing: str) -> None:
-    """Put tensors into a module, or raise `InvalidInput` naming what does not fit."""
+def check_tensors(module: torch.nn.Module, tensors: Mapping[str, Tensor], thing: str) -> None:
+    """Raise `InvalidInput` unless a module has these tensors, by names, shapes and types."""
     wanted = module.state_dict()
     wrong = sorted(set(wanted) ^ set(tensors)) or sorted(
         name
@@ -80,6 +80,11 @@ def fill(module: torch.nn.Module, tensors: Mapping[str, Tensor], thing: str) -> 
             f"{len(wrong)} missing, unknown or of another shape, such as {wrong[0]}",
             "The weights belong to another architecture.",
         )
+
+
+def fill(module: torch.nn.Module, tensors: Mapping[str, Tensor], thing: str) -> None:
+    """Put tensors into a module, or raise `InvalidInput` naming what does not fit."""
+    check_tensors(module, tensors, thing)
     bad = [n for n, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]
     if bad:
         raise InvalidInput(

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torchvision.models.detection.image_list import ImageList
 
 from januscl.core import InvalidInput
-from januscl.train.network import CompactMaskRCNN, Targets
+from januscl.train.networks import Targets
+from januscl.train.regions import MaskRCNN
 
 SURE = 0.3
 """Least score of a region that the champion teaches from."""
@@ -38,9 +39,9 @@ class Teacher:
     """
 
     def __init__(self, champion: nn.Module, network: nn.Module) -> None:
-        if not (isinstance(champion, CompactMaskRCNN) and isinstance(network, CompactMaskRCNN)):
+        if not (isinstance(champion, MaskRCNN) and isinstance(network, MaskRCNN)):
             raise InvalidInput(
-                "distill", "the compact Mask R-CNN", type(network).__name__,
+                "distill", "a Mask R-CNN", type(network).__name__,
                 "Take another strategy for this model, such as replay.",
             )  # fmt: skip
         self._champion = copy.deepcopy(champion).eval()
@@ -56,7 +57,7 @@ class Teacher:
         self._watch.remove()
         self._passed = None
 
-    def apart(self, network: CompactMaskRCNN, images: Tensor, targets: Targets) -> Tensor:
+    def apart(self, network: MaskRCNN, images: Tensor, targets: Targets) -> Tensor:
         """Return how far the network is from the champion where the labels bear the champion out.
 
         The sum of three means over regions: cross-entropy of kinds and background, less the
@@ -106,7 +107,7 @@ class Teacher:
 
 
 def _boxes(
-    network: CompactMaskRCNN, features: dict[str, Tensor], regions: list[Tensor], sizes: Any
+    network: MaskRCNN, features: dict[str, Tensor], regions: list[Tensor], sizes: Any
 ) -> tuple[Tensor, Tensor]:
     heads = network.roi_heads
     pooled = heads.box_head(heads.box_roi_pool(features, regions, sizes))
@@ -115,7 +116,7 @@ def _boxes(
 
 
 def _outputs(
-    network: CompactMaskRCNN, features: dict[str, Tensor], regions: list[Tensor], images: Tensor
+    network: MaskRCNN, features: dict[str, Tensor], regions: list[Tensor], images: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return logits ``(N, 1 + K)``, deltas ``(N, 4)`` and mask logits ``(N, 28, 28)``."""
     sizes = [tuple(images.shape[-2:])] * len(images)
