@@ -105,7 +105,7 @@ def is_darkened(patches: NDArray[np.float32]) -> bool:
 
 
 def _apart(view: View) -> int:
-    return max(3, min(view.small.shape) // 24)
+    return max(3, int(min(view.small.shape)) // 24)
 
 
 def _middle_of(values: NDArray[np.float32]) -> float:

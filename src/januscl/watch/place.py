@@ -163,7 +163,7 @@ def darkest_before(light: NDArray[np.float32], before: Edges, now: Edges) -> NDA
     move = np.asarray([[1, 0, round(x)], [0, 1, round(y)]], np.float32)
     size, flags = (width, height), cv2.INTER_NEAREST
     moved = cv2.warpAffine(light, move, size, flags=flags, borderValue=-np.inf)
-    return np.minimum(light, moved)
+    return np.asarray(np.minimum(light, moved))
 
 
 @cache
