@@ -72,18 +72,19 @@ class Lean:
         before, shown = self._shown.get(camera, ("", self._none))
         if before == observation.id:
             return
-        boxes, places, looks = (
-            np.concatenate(parts) for parts in zip(self._left[camera], shown, strict=True)
-        )
+        left = self._left[camera]
+        boxes = np.concatenate((left[0], shown[0]))
+        places = np.concatenate((left[1], shown[1]))
+        looks = np.concatenate((left[2], shown[2])) + 1
         now = seen.boxes[seen.counted()]
         away = np.ones(len(boxes), dtype=np.bool_)
         if len(boxes) and len(now):
             away = _overlap(boxes, now).max(axis=1) < _SAME_PLACE
-        gone = away & (looks + 1 >= _LOOKS)
+        gone = away & (looks >= _LOOKS)
         if gone.any():
             self._remember(places[gone])
-        left = away & ~gone
-        self._left[camera] = boxes[left], places[left], looks[left] + 1
+        waits = away & ~gone
+        self._left[camera] = boxes[waits], places[waits], looks[waits]
         self._shown[camera] = (observation.id, self._none)
 
     def show(self, observation: Observation, seen: Seen) -> None:
