@@ -55,7 +55,7 @@ def reference():
 
 
 def test_a_kind_that_lies_among_the_known_ones_is_found_once_it_has_gathered(reference):
-    watcher = InstanceNovelty().fit(reference)
+    watcher = InstanceNovelty(leaning=True).fit(reference)
     at_first = [s.p_value for s in watcher.score(observation(1000, [AMONG] * 50, "another"))]
     work(watcher, 1100, 200, 0.2)
     later, known = work(watcher, 1400, 100, 0.2)
@@ -65,13 +65,13 @@ def test_a_kind_that_lies_among_the_known_ones_is_found_once_it_has_gathered(ref
 
 
 def test_while_nothing_is_new_p_values_are_small_as_rarely_as_stated(reference):
-    _, known = work(InstanceNovelty().fit(reference), 2000, 300, 0)
+    _, known = work(InstanceNovelty(leaning=True).fit(reference), 2000, 300, 0)
     for level in (0.01, 0.02, 0.1):
         assert (known <= level).mean() <= 1.2 * level
 
 
 def test_a_known_kind_that_becomes_three_times_as_common_is_not_found_strange(reference):
-    watcher = InstanceNovelty().fit(reference)
+    watcher = InstanceNovelty(leaning=True).fit(reference)
     work(watcher, 3000, 200, 0.4, novel=2)
     common, others = work(watcher, 3300, 150, 0.4, novel=2)
     assert (common <= 0.02).mean() <= 3 * 0.02
@@ -79,7 +79,10 @@ def test_a_known_kind_that_becomes_three_times_as_common_is_not_found_strange(re
 
 
 def test_a_pile_that_lies_there_for_hours_teaches_nothing(reference):
-    still, moved = InstanceNovelty().fit(reference), InstanceNovelty().fit(reference)
+    still, moved = (
+        InstanceNovelty(leaning=True).fit(reference),
+        InstanceNovelty(leaning=True).fit(reference),
+    )
     kinds = drawn(1, 0)
     for number in range(4000, 4300):
         still.score(observation(number, kinds, drawn_by=4000))
@@ -88,14 +91,17 @@ def test_a_pile_that_lies_there_for_hours_teaches_nothing(reference):
 
 
 def test_what_came_again_is_not_counted_again(reference):
-    once, twice = InstanceNovelty().fit(reference), InstanceNovelty().fit(reference)
+    once, twice = (
+        InstanceNovelty(leaning=True).fit(reference),
+        InstanceNovelty(leaning=True).fit(reference),
+    )
     for number in range(6000, 6060):
         seen = observation(number, drawn(number, 0.2))
         assert once.score(seen) == twice.score(seen) == twice.score(seen)
 
 
 def test_packages_that_flicker_while_they_lie_there_do_not_find_themselves_strange(reference):
-    watcher, known = InstanceNovelty().fit(reference), []
+    watcher, known = InstanceNovelty(leaning=True).fit(reference), []
     for pile in range(70):
         kinds, rng = drawn(9000 + pile, 0), np.random.default_rng(pile)
         lies = CENTRES[kinds] + rng.normal(size=(6, SIZE))
@@ -112,7 +118,10 @@ def test_packages_that_flicker_while_they_lie_there_do_not_find_themselves_stran
 
 
 def test_what_lay_in_a_bin_counts_once_however_long_the_bin_is_empty(reference):
-    short, long = InstanceNovelty().fit(reference), InstanceNovelty().fit(reference)
+    short, long = (
+        InstanceNovelty(leaning=True).fit(reference),
+        InstanceNovelty(leaning=True).fit(reference),
+    )
     for number in range(6100, 6220, 2):
         seen, nothing = observation(number, drawn(number, 0.2)), observation(number + 1, [])
         assert short.score(seen) == long.score(seen)
@@ -123,7 +132,7 @@ def test_what_lay_in_a_bin_counts_once_however_long_the_bin_is_empty(reference):
 
 
 def test_the_evidence_says_that_a_sort_has_become_more_common(reference):
-    watcher = InstanceNovelty().fit(reference)
+    watcher = InstanceNovelty(leaning=True).fit(reference)
     work(watcher, 7000, 200, 0.3)
     signals = watcher.score(observation(7900, [AMONG]))
     assert "of a sort that has become more common" in signals[0].evidence

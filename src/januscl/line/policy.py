@@ -8,7 +8,7 @@ from januscl.core import InvalidInput
 from januscl.train import strategy_named
 from januscl.watch import LEAST_REFERENCE
 
-NOVELTY = ("nearest", "chosen")
+NOVELTY = ("nearest", "leaning", "chosen")
 """The ways to tell which instances are strange."""
 
 
@@ -27,8 +27,9 @@ class Watching:
         seed: Of the random share and of the ids of observations, for simulations that must be
             reproducible; the system's randomness when None, so that no two sites draw alike.
         novelty: How it is told which instances are strange: ``nearest``, by their distance from
-            what is known (`januscl.watch.InstanceNovelty`), or ``chosen``, by the detectors that
-            suit the model (`januscl.watch.ChosenNovelty`).
+            what is known; ``leaning``, also by what has become common among the known
+            (`januscl.watch.InstanceNovelty`); or ``chosen``, by the detectors that suit the model
+            (`januscl.watch.ChosenNovelty`).
 
     Raises:
         InvalidInput: A count is below 1, `reference_frames` is too few for a camera, the share

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from januscl.core import Conflict, InvalidInput, Observation, Signal
 from januscl.watch.gaussian import Residual
@@ -32,23 +33,28 @@ class InstanceNovelty:
     unit length, as how strong a texture is tells as much as which), and from the main directions
     of the known ones (see `Residual`).
 
-    Some kinds lie among the known ones. As soon as enough instances have gone by, what is new in
-    the recent ones counts as well (see `Lean`): so the watcher remembers what it scores, and is
-    shown the observations in their order. The p-value is the smaller of the two, each divided by
-    its share of the chance of a false alarm (Bonferroni's correction, weighted).
+    Some kinds lie among the known ones. Where it is asked to, what is new in the recent instances
+    counts as well, as soon as enough of them have gone by (see `Lean`): then the watcher remembers
+    what it scores, and is shown the observations in their order. The p-value is the smaller of the
+    two, each divided by its share of the chance of a false alarm (Bonferroni's correction,
+    weighted).
 
     Args:
         neighbours: k.
+        leaning: Whether what has become common counts as well. A known kind that becomes more
+            common is then called strange more often, too.
     """
 
     name = "novelty"
 
-    def __init__(self, neighbours: int = 2) -> None:
+    def __init__(self, neighbours: int = 2, *, leaning: bool = False) -> None:
         if neighbours < 1:
             raise InvalidInput("neighbours", "1 or more", f"{neighbours}", "2 is usual.")
         self.neighbours = neighbours
         self._detectors: tuple[Detector, ...] = (Nearest(neighbours), Residual(_MAIN))
+        self._leaning = leaning
         self._lean: Lean | None = None
+        self._healthy: Vectors | None = None
 
     def fit(self, reference: Sequence[Observation]) -> Self:
         """Learn what instances look like to the model that made the reference.
@@ -74,7 +80,7 @@ class InstanceNovelty:
         self._healthy = np.sort(self._left_out(known))
         self._usual = max(float(np.median(self._healthy)), 1e-9)
         self._gauges = [detector.learn(known) for detector in self._detectors]
-        self._lean = Lean(known)
+        self._lean = Lean(known) if self._leaning else None
         return self
 
     def score(self, observation: Observation) -> list[Signal]:
@@ -85,22 +91,19 @@ class InstanceNovelty:
         Raises:
             Conflict: It has not been fitted.
         """
-        if self._lean is None:
+        if self._healthy is None:
             raise Conflict("InstanceNovelty has no reference; call fit with known observations")
         if observation.instances.embeddings is None:
             return []
         seen = seen_in([observation])
-        self._lean.look(observation)
+        if self._lean is not None:
+            self._lean.look(observation)
         if not len(seen):
             return []
         away = _far([gauge(seen) for gauge in self._gauges])
         p_values, gathers = upper_tail(self._healthy, away), np.zeros(len(seen), np.bool_)
-        self._lean.show(observation, seen.only(p_values > _FAR))
-        by_lean = self._lean.p_values(seen.embeddings)
-        if by_lean is not None:
-            gathers = by_lean / _OF_LEAN < p_values / _OF_DISTANCE
-            smaller = np.minimum(p_values / _OF_DISTANCE, by_lean / _OF_LEAN)
-            p_values = np.minimum(smaller, 1.0)
+        if self._lean is not None:
+            p_values, gathers = _joined(self._lean, observation, seen, p_values)
         return [
             Signal(
                 f"{self.name}.distance",
@@ -124,6 +127,25 @@ class InstanceNovelty:
             left = known.only(away)
             found[away] = _far([d.learn(known.only(~away))(left) for d in self._detectors])
         return found
+
+
+def _joined(
+    lean: Lean, observation: Observation, seen: Seen, far: Vectors
+) -> tuple[Vectors, NDArray[np.bool_]]:
+    """Return p-values ``(N,)`` by distance or by what gathers, and which of them are by the latter.
+
+    Args:
+        lean: Which is shown what lies among the known ones.
+        observation: Of the instances.
+        seen: N of them.
+        far: Their p-values by distance.
+    """
+    lean.show(observation, seen.only(far > _FAR))
+    near = lean.p_values(seen.embeddings)
+    if near is None:
+        return far, np.zeros(len(far), np.bool_)
+    by_distance, by_lean = far / _OF_DISTANCE, near / _OF_LEAN
+    return np.minimum(np.minimum(by_distance, by_lean), 1.0), by_lean < by_distance
 
 
 def _far(distances: Sequence[Vectors]) -> Vectors:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,11 @@ from januscl.watch import ChosenNovelty, InstanceNovelty, ScoreMargin
 
 Embeddings = NDArray[np.float32]
 
-_NOVELTY: dict[str, Callable[[], Watcher]] = {"nearest": InstanceNovelty, "chosen": ChosenNovelty}
+_NOVELTY: dict[str, Callable[[], Watcher]] = {
+    "nearest": InstanceNovelty,
+    "leaning": partial(InstanceNovelty, leaning=True),
+    "chosen": ChosenNovelty,
+}
 
 
 class Models:
