@@ -52,7 +52,7 @@ class Ore:
     @property
     def kinds(self) -> dict[str, str]:
         """Name to shape."""
-        return {"Coke": "other", "Pellet": "other", "Sinter": "other"}
+        return {"coke": "other", "pellet": "other", "sinter": "other"}
 
     def draw(
         self, count: int, seed: int, test: bool, taxonomy: Taxonomy, size: int
