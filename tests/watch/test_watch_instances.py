@@ -70,3 +70,18 @@ def test_doubtful_detections_are_told_for_the_instance_and_the_frame(reference):
 def test_the_watchers_of_instances_keep_the_contract(reference):
     check_watcher(InstanceNovelty(), reference, observation(1, [6]))
     check_watcher(ScoreMargin(), reference, observation(1, [0], [0.5]))
+
+
+def test_what_lay_in_many_looks_of_the_reference_makes_no_other_package_strange():
+    def pile(number, look):
+        seen = observation(1000 + number, [number % 6, (number + 2) % 6, (number + 3) % 6])
+        jitter = 0.02 * np.random.default_rng(100 * number + look).normal(size=(3, 32))
+        embeddings = (seen.instances.embeddings + jitter).astype(np.float32)
+        return replace(
+            seen, id=f"{number} {look}", instances=replace(seen.instances, embeddings=embeddings)
+        )
+
+    reference = [pile(number, look) for number in range(40) for look in range(10)]
+    novelty = InstanceNovelty().fit(reference)
+    p = [s.p_value for number in range(100, 200) for s in novelty.score(pile(number, 0))]
+    assert np.mean(np.array(p) <= 0.05) < 0.1

@@ -1,5 +1,6 @@
 """The instances of many observations in one table, and what a detector of novelty does with it."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +14,7 @@ Vectors = NDArray[np.float64]
 Choice = NDArray[np.bool_] | NDArray[np.int64]
 
 _LEAST_SPREAD = 0.1
+_LOOKS, _LEAST_GROUPS = 10, 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +25,8 @@ class Seen:
         embeddings: ``(N, D) float64``.
         scores: ``(N,) float64`` in 0..1.
         labels: ``(N,) int64``, the kinds that the model took them for.
-        groups: ``(N,) int64``, numbers of their observations: instances of one group lie in one
-            picture and are no independent witnesses.
+        groups: ``(N,) int64``, numbers of runs of looks: instances of one group may be the same
+            packages, and are no independent witnesses.
         rows: ``(N,) int64``, their rows in their observations.
     """
 
@@ -64,9 +66,13 @@ class Detector(Protocol):
 
 
 def seen_in(observations: Sequence[Observation]) -> Seen:
-    """Return the instances that count (see `Instances.counted`) and have embeddings."""
+    """Return the instances that count (see `Instances.counted`) and have embeddings.
+
+    Ten successive looks of a camera are a group: they may show one pile. Where that makes fewer
+    than five groups, each observation is one.
+    """
     tables, scores, labels, groups, rows = [], [], [], [], []
-    for group, observation in enumerate(observations):
+    for group, observation in zip(_groups(observations), observations, strict=True):
         seen = observation.instances
         counted = seen.counted()
         if seen.embeddings is None or not len(counted):
@@ -86,6 +92,19 @@ def seen_in(observations: Sequence[Observation]) -> Seen:
         np.concatenate(groups),
         np.concatenate(rows),
     )
+
+
+def _groups(observations: Sequence[Observation]) -> list[int]:
+    looks: Counter[str] = Counter()
+    runs = []
+    for observation in observations:
+        camera = observation.frame.camera
+        runs.append((camera, looks[camera] // _LOOKS))
+        looks[camera] += 1
+    numbers = {run: number for number, run in enumerate(dict.fromkeys(runs))}
+    if len(numbers) < _LEAST_GROUPS:
+        return list(range(len(observations)))
+    return [numbers[run] for run in runs]
 
 
 def spread_of(embeddings: Vectors) -> Vectors:
