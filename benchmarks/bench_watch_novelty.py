@@ -8,11 +8,16 @@ gauges instances in 40 other such piles and in 12 piles with each of eight novel
 kinds of the simulator and four that are made up here. An instance counts as what at least half of
 its mask lies on; the others are left out. The figure is the area under the ROC curve (AUROC) of
 novel against known instances. ``chosen`` weighs the detectors itself, on known instances alone.
+
+``at work`` is `InstanceNovelty`, asked to go by what has become common as well: the other 40 piles
+and those 12, shuffled, are one stream to it. Below stand the shares of instances that it finds
+strange, at the p-value of the line, beside those of the nearest neighbours alone.
 """
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +26,7 @@ import torch
 import torchvision
 from numpy.typing import NDArray
 
-from januscl.core import Frame, IdMap, Image, Instances, Observation, decode_mask, new_id
+from januscl.core import Frame, IdMap, Image, Instances, Observation, Watcher, decode_mask, new_id
 from januscl.decks import Augmenter, Recipe
 from januscl.sim import BASE_MIX, BASE_TAXONOMY, LATE_KINDS, Look, Pile, make_labelled, sensed
 from januscl.sim.camera import Camera
@@ -31,12 +36,14 @@ from januscl.sim.packages import Package, Part
 from januscl.train import CompactModel, Settings, factory_model, fit, strategy_named
 from januscl.train.appearance import appearance
 from januscl.train.prepare import to_input
+from januscl.watch import InstanceNovelty
 from januscl.watch.chosen import DETECTORS, ChosenNovelty
-from januscl.watch.seen import Seen, seen_in
+from januscl.watch.seen import seen_in
 from januscl.watch.trials import auroc
 
 SEEDS = (4, 5, 6)  # the rule that weighs the detectors was settled on 1, 2 and 3
 KNOWN_PILES, FRESH_PILES, NOVEL_PILES, CELLS, SIZE = 150, 40, 12, 4, 192
+STRANGE = 0.02  # p-value, as in `classify`
 SHARE = 0.35  # of a pile's packages that are of the novelty
 START = datetime(2026, 1, 1, tzinfo=UTC)
 Rng = np.random.Generator
@@ -202,41 +209,74 @@ def seen_by(model: CompactModel, embed: Embed, shown: Sequence[Picture]) -> list
     return observations
 
 
-def owners(seen: Seen, observations: Sequence[Observation], shown: Sequence[Picture]) -> NDArray:
+def owners(observations: Sequence[Observation], shown: Sequence[Picture]) -> NDArray:
     """Return the kind that holds half of each mask or more, ``(N,)``; empty for none."""
     found = []
-    for group, row in zip(seen.groups, seen.rows, strict=True):
-        picture = shown[int(group)]
-        mask = decode_mask(observations[int(group)].instances.masks[int(row)])
-        counts = np.bincount(picture.ids[mask], minlength=1)
-        best = int(counts.argmax())
-        pure = best > 0 and counts[best] >= 0.5 * counts.sum()
-        found.append(picture.kinds[best - 1] if pure else "")
+    for observation, picture in zip(observations, shown, strict=True):
+        seen = observation.instances
+        for row in seen.counted():
+            counts = np.bincount(picture.ids[decode_mask(seen.masks[row])], minlength=1)
+            best = int(counts.argmax())
+            pure = best > 0 and counts[best] >= 0.5 * counts.sum()
+            found.append(picture.kinds[best - 1] if pure else "")
     return np.asarray(found)
 
 
-def aurocs(watchers: dict[str, ChosenNovelty], model: CompactModel, embed: Embed,
-           piles: dict[str, list[Picture]]) -> Iterator[tuple[str, dict[str, float]]]:  # fmt: skip
-    """Fit the watchers on the known piles, and yield each novelty's AUROC by watcher."""
+Figures = dict[str, dict[str, float]]
+"""Novelty to detector to what it reached."""
+
+
+def figures(watchers: dict[str, ChosenNovelty], model: CompactModel, embed: Embed,
+            piles: dict[str, list[Picture]], seed: int) -> tuple[Figures, Figures]:  # fmt: skip
+    """Fit the watchers on the known piles; return their AUROC, and shares that are strange."""
     reference = seen_by(model, embed, piles["known"])
     for watcher in watchers.values():
         watcher.fit(reference)
-    gauged = {}
-    for name in ("fresh", *NOVELTIES):
-        observations = seen_by(model, embed, piles[name])
-        seen = seen_in(observations)
-        whose = owners(seen, observations, piles[name])
-        gauged[name] = seen.only(whose == name if name in NOVELTIES else whose != "")
-    known = {name: watcher.strangeness(gauged["fresh"]) for name, watcher in watchers.items()}
+    shown = {name: seen_by(model, embed, piles[name]) for name in ("fresh", *NOVELTIES)}
+    tables = {name: seen_in(observations) for name, observations in shown.items()}
+    whose = {name: owners(shown[name], piles[name]) for name in shown}
+    fresh = tables["fresh"].only(whose["fresh"] != "")
+    known = {name: watcher.strangeness(fresh) for name, watcher in watchers.items()}
+    fitted = InstanceNovelty(leaning=True).fit(reference)
+    areas: Figures = {}
+    found: Figures = {}
     for novelty in NOVELTIES:
-        if len(gauged[novelty]):
-            yield (
-                novelty,
-                {
-                    name: auroc(watcher.strangeness(gauged[novelty]), known[name])
-                    for name, watcher in watchers.items()
-                },
-            )
+        new = whose[novelty] == novelty
+        if not new.any():
+            continue
+        gauged = tables[novelty].only(new)
+        areas[novelty] = {
+            name: auroc(watcher.strangeness(gauged), known[name])
+            for name, watcher in watchers.items()
+        }
+        both = {name: (shown[name], whose[name]) for name in ("fresh", novelty)}
+        strange = at_work(deepcopy(fitted), both, novelty, seed)
+        areas[novelty]["at work"] = auroc(-strange[True], -strange[False])
+        alone = at_work(watchers["nearest"], both, novelty, seed)
+        found[novelty] = {
+            f"{name}{kind}": float((p[is_new] <= STRANGE).mean())
+            for name, p in (("nearest", alone), ("at work", strange))
+            for is_new, kind in ((True, ""), (False, ", known kinds"))
+        }
+    return areas, found
+
+
+def at_work(watcher: Watcher, shown: dict[str, tuple[list[Observation], NDArray]], novelty: str,
+            seed: int) -> dict[bool, NDArray]:  # fmt: skip
+    """Return the p-values of novel and of known instances in one shuffled stream."""
+    stream = []
+    for observations, whose in shown.values():
+        counts = [len(seen.instances.counted()) for seen in observations]
+        stream += zip(observations, np.split(whose, np.cumsum(counts)[:-1]), strict=True)
+    found: dict[bool, list[float]] = {True: [], False: []}
+    for number in np.random.default_rng(seed).permutation(len(stream)):
+        seen, kinds = stream[int(number)]
+        # Piles of two groups bear the same ids.
+        once = replace(seen, id=f"{number}")
+        for signal, kind in zip(watcher.score(once), kinds, strict=True):
+            if kind:
+                found[bool(kind == novelty)].append(signal.p_value)
+    return {new: np.asarray(p) for new, p in found.items()}
 
 
 def interval(values: Sequence[float]) -> str:
@@ -246,28 +286,37 @@ def interval(values: Sequence[float]) -> str:
     return f"{np.mean(values):.3f} ± {4.303 * np.std(values, ddof=1) / np.sqrt(3):.3f}"
 
 
-def show(backbone: str, found: dict[int, dict[str, dict[str, float]]],
+def show(backbone: str, areas: dict[int, Figures], found: dict[int, Figures],
          weights: Sequence[dict[str, float]]) -> None:  # fmt: skip
-    """Print the table of one backbone.
+    """Print the tables of one backbone.
 
     Args:
         backbone: Its name.
-        found: Seed to novelty to detector to AUROC.
+        areas: Seed to the AUROC.
+        found: Seed to the shares of instances that are strange.
         weights: What the choice gave each detector, by seed.
     """
-    detectors = [*(d.name for d in DETECTORS), "chosen"]
     print(f"\n{backbone}")
-    print(f"{'':21}" + "".join(f"{n[:10]:>11}" for n in NOVELTIES) + f"{'all':>16}{'weight':>8}")
-    means = {d: [float(np.mean([row[d] for row in s.values()])) for s in found.values()]
-             for d in detectors}  # fmt: skip
-    for name in detectors:
-        cells = [np.mean([s[n][name] for s in found.values() if n in s]) for n in NOVELTIES]
-        weight = np.mean([w[name] for w in weights]) if name != "chosen" else 1.0
-        print(f"{name:21}" + "".join(f"{c:11.3f}" for c in cells)
-              + f"{interval(means[name]):>16}{weight:8.2f}")  # fmt: skip
+    detectors = [*(d.name for d in DETECTORS), "chosen", "at work"]
+    means = table(detectors, areas)
+    given = {name: np.mean([w[name] for w in weights]) for name in weights[0]}
+    print("weights: " + ", ".join(f"{name} {weight:.2f}" for name, weight in given.items()))
     best = max((d.name for d in DETECTORS), key=lambda d: np.mean(means[d]))
     by_seed = [c / b for c, b in zip(means["chosen"], means[best], strict=True)]
     print(f"chosen / best single ({best}): {interval(by_seed)} (bar 0.990)")
+    print(f"strange at {STRANGE}:")
+    table(list(next(iter(next(iter(found.values())).values()))), found)
+
+
+def table(rows: Sequence[str], figures: dict[int, Figures]) -> dict[str, list[float]]:
+    """Print a row for each detector, and return its mean over the novelties, by seed."""
+    print(f"{'':21}" + "".join(f"{n[:10]:>11}" for n in NOVELTIES) + f"{'all':>16}")
+    means = {r: [float(np.mean([of[r] for of in s.values()])) for s in figures.values()]
+             for r in rows}  # fmt: skip
+    for row in rows:
+        cells = [np.mean([s[n][row] for s in figures.values() if n in s]) for n in NOVELTIES]
+        print(f"{row:21}" + "".join(f"{c:11.3f}" for c in cells) + f"{interval(means[row]):>16}")
+    return means
 
 
 def main() -> None:
@@ -283,7 +332,8 @@ def main() -> None:
         "shipped compact model, features of its box head (128)": (shipped, by_box_head(shipped)),
         "untrained ResNet-18 under the shipped model's masks (384)": (shipped, by_resnet(shipped)),
     }  # fmt: skip
-    found: dict[str, dict[int, dict[str, dict[str, float]]]] = {name: {} for name in backbones}
+    areas: dict[str, dict[int, Figures]] = {name: {} for name in backbones}
+    found: dict[str, dict[int, Figures]] = {name: {} for name in backbones}
     weights: dict[str, list[dict[str, float]]] = {name: [] for name in backbones}
     for seed in [int(word) for word in sys.argv[1:]] or SEEDS:
         piles = {novelty: pictures(novelty, NOVEL_PILES, seed) for novelty in NOVELTIES}
@@ -292,11 +342,11 @@ def main() -> None:
         for name, (model, embed) in backbones.items():
             watchers = {d.name: ChosenNovelty([d]) for d in DETECTORS}
             watchers["chosen"] = ChosenNovelty()
-            found[name][seed] = dict(aurocs(watchers, model, embed, piles))
+            areas[name][seed], found[name][seed] = figures(watchers, model, embed, piles, seed)
             weights[name].append(watchers["chosen"].weights)
         print(f"seed {seed}: {time.monotonic() - began:.0f} s")
     for name in backbones:
-        show(name, found[name], weights[name])
+        show(name, areas[name], found[name], weights[name])
 
 
 if __name__ == "__main__":
