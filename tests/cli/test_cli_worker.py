@@ -17,7 +17,7 @@ import pytest
 from januscl.core import Cell, Instances, new_id
 from januscl.line.intake import take_batch, take_record
 from januscl.line.wanting import RULE
-from januscl.store import Workspace
+from januscl.store import HealthMinute, Workspace
 
 sys.path.append(str(Path(__file__).parents[1] / "line"))  # the scenes of what robots send
 
@@ -147,13 +147,15 @@ def test_a_worker_ends_when_it_is_asked_to(tmp_path):
     assert running.wait(60) == 0
 
 
-def test_a_worker_forgets_old_pictures_where_no_service_does(tmp_path):
+def test_a_worker_forgets_old_pictures_and_readings_where_no_service_does(tmp_path):
     folder = tmp_path / "w"
     message, records = scenes.batch(range(3))
     with Workspace.open(folder) as workspace:
         take_batch(workspace, "robot-1", message, 10)
         workspace.catalogue.pins.add([records[1]["id"]], RULE)
-        running = start("-w", folder, tend_seconds=0.2, keep_days=0.0001)
+        health = workspace.catalogue.camera_health
+        health.add([HealthMinute("cam-robot-1", scenes.NOON, 1, 0, {})])
+        running = start("-w", folder, tend_seconds=0.2, keep_days=0.0001, keep_health_days=0.0001)
         observations, deadline = workspace.catalogue.observations, time.monotonic() + 90
         try:
             while [observations.counts()[name] for name in ("observations", "pictures")] != [3, 1]:
@@ -163,6 +165,7 @@ def test_a_worker_forgets_old_pictures_where_no_service_does(tmp_path):
             running.send_signal(signal.SIGTERM)
             running.communicate(timeout=60)
         assert observations.get(records[1]["id"]).image is not None, "it is under a rule"
+        assert health.last() is None
 
 
 @pytest.mark.parametrize(
