@@ -6,7 +6,7 @@ import torch
 from tiny_models import CONFIGS, NAMES, make
 from train_piles import draw
 
-from januscl.core import Instances, InvalidInput, LabelledFrame, NotFound, Taxonomy
+from januscl.core import Instances, InvalidInput, LabelledFrame, NotFound, Taxonomy, mask_iou
 from januscl.core.contracts import check_model, check_strategy
 from januscl.train import (
     NEW,
@@ -93,6 +93,17 @@ def test_five_steps_lower_the_loss(models, name):
     five = replace(QUICK, batch=1, lr=3e-2)  # of which attention layers take a tenth
     losses = fit(models[name], PILES[:1], [], Naive(), five).losses
     assert np.mean(losses[-2:]) < 0.95 * losses[0]
+
+
+@pytest.mark.parametrize("name", ["mask2former", "eomt"])
+def test_a_taught_transformer_finds_what_it_was_shown_and_names_a_new_kind(models, name):
+    model = models[name].grown(models[name].taxonomy.with_kind("bag", "soft"))
+    pile = draw(3, count=2)
+    bags = LabelledFrame("bags", pile.image, Instances.of_masks(pile.truth.masks, [3, 3]))
+    long = replace(QUICK, steps=60, batch=1, lr=3e-2)
+    seen = fit(model, [bags], [], Naive(), long).model.predict([pile.image], limit=2)[0]
+    assert set(seen.labels.tolist()) == {3}
+    assert mask_iou(seen.masks, pile.truth.masks).max() > 0.6
 
 
 @pytest.mark.parametrize("name", LARGE)

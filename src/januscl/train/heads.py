@@ -37,20 +37,20 @@ class ProposalHead(RPNHead):  # type: ignore[misc]  # torchvision has no types
         return [level.float() for level in scores], [level.float() for level in deltas]
 
 
-def grown_rows(layer: nn.Linear, added: int) -> nn.Linear:
-    """Return a layer with rows for new kinds, whose probability stays near 0 until taught."""
+def grown_rows(layer: nn.Linear, added: int, bias: float = _UNSEEN_BIAS) -> nn.Linear:
+    """Return a layer with rows for new kinds: weights of 0 and this bias, until they are taught."""
     grown = nn.Linear(layer.in_features, layer.out_features + added, device=layer.weight.device)
     with torch.no_grad():
         grown.weight.zero_()
-        grown.bias.fill_(_UNSEEN_BIAS)
+        grown.bias.fill_(bias)
         grown.weight[: layer.out_features] = layer.weight
         grown.bias[: layer.out_features] = layer.bias
     return grown
 
 
-def untaught_rows(layer: nn.Linear) -> Tensor:
-    """Return which rows ``(K,) bool`` of a layer are of kinds that were never taught."""
-    return (layer.bias == _UNSEEN_BIAS) & (layer.weight == 0).all(dim=1)
+def untaught_rows(layer: nn.Linear, bias: float = _UNSEEN_BIAS) -> Tensor:
+    """Return which rows ``(K,) bool`` of a layer are as `grown_rows` made them."""
+    return (layer.bias == bias) & (layer.weight == 0).all(dim=1)
 
 
 class KindPredictor(nn.Module):
