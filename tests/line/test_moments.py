@@ -58,6 +58,8 @@ def test_something_judges_and_something_teaches_whatever_the_share():
         ]
         for share in (0.01, 1 / 3, 0.99):
             assert 0 < len(hold_back(frames, share)) < len(frames)
+    for count in (1, 5):
+        assert len(hold_back([observation(k, "a", k) for k in range(count)], 0.9)) < count
 
 
 def test_a_single_moment_is_cut_at_its_end():

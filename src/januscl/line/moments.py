@@ -52,7 +52,8 @@ def hold_back(frames: Sequence[Observation], share: float) -> set[str]:
     """
     groups = moments(frames)
     if len(groups) < 2:
-        return {frame.id for group in groups for frame in group[round(len(group) * (1 - share)) :]}
+        taught = max(1, round(len(frames) * (1 - share)))
+        return {frame.id for group in groups for frame in group[taught:]}
     held: list[list[Observation]] = []
     seen = kept = 0
     for group in groups:
