@@ -44,7 +44,7 @@ class KindLayer(nn.Module):
     def named(self, queries: Tensor) -> Tensor:
         """Return the row of the most probable kind, ``(...) int64``; none that was never taught."""
         untaught = untaught_rows(self.kinds, _NEAR_BIAS)
-        return self(queries).masked_fill(untaught, -torch.inf).argmax(dim=-1)
+        return self.forward(queries).masked_fill(untaught, -torch.inf).argmax(dim=-1)
 
     def untaught(self) -> dict[str, Tensor]:
         """Return, by parameter, which rows ``(K,) bool`` are of kinds that were never taught."""
