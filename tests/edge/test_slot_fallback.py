@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from slot_server import FRAME, ToyModel, load_toy, processes, public_text, serving, weights
 
-from januscl.core import InvalidInput
+from januscl.core import InvalidInput, MissingDependency
 from januscl.edge.selftest import predicts
 
 
@@ -154,6 +154,47 @@ def test_a_machine_on_which_nothing_loads_loses_no_version(server, tmp_path, goo
     assert (mended.running, mended.error) == ("m-2", None)
     assert mended.failed("NaN")
     assert mended.running == "m-1"
+
+
+class Robot:
+    """Loads models that need an extra, which is there or is not."""
+
+    def __init__(self, extra):
+        self.extra = extra
+
+    def load(self, path):
+        if not self.extra:
+            raise MissingDependency("this model needs the extra transformers")
+        return load_toy(path)
+
+
+def test_a_robot_without_an_extra_runs_the_release_once_the_extra_is_there(server, tmp_path, good):
+    robot = Robot(extra=False)
+    slot = server.slot(tmp_path, load=robot.load)
+    for _ in range(5):
+        assert not slot.want(good)
+        assert "m-1 is not here yet: MissingDependency: this model needs" in slot.error
+    slot.close()
+    robot.extra = True
+    slot = server.slot(tmp_path, load=robot.load)
+    assert slot.want(good)
+    assert slot.error is None
+    assert len(server.asked) == 1, "the weights stayed on the disk"
+
+
+def test_a_release_that_ran_is_not_refused_because_its_extra_was_taken_away(server, tmp_path, good):
+    robot = Robot(extra=True)
+    slot = server.slot(tmp_path, load=robot.load)
+    assert slot.want(good)
+    slot.close()
+    robot.extra = False
+    for _ in range(5):
+        slot = server.slot(tmp_path, load=robot.load)
+        assert slot.running is None
+        assert not slot.want(good)
+    robot.extra = True
+    assert slot.want(good)
+    assert slot.error is None
 
 
 def test_without_an_earlier_version_the_failing_one_stays_and_says_so(server, tmp_path, good):

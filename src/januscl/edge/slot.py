@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from januscl.core import IntegrityError, InvalidInput, SegmentationModel
+from januscl.core import IntegrityError, InvalidInput, MissingDependency, SegmentationModel
 from januscl.core.files import sync
 from januscl.edge.desired import Desired, check_signature, read_public_keys
 from januscl.edge.slot_state import SlotState, read_state, write_state
@@ -49,7 +49,8 @@ class ModelSlot:
         folder: Where weights and state are kept; one process uses it at a time.
         public_key: Base64, one key a line; any of them may have signed.
         load: Reads a model from a safetensors file. Called only with files whose signature,
-            digest and format are right.
+            digest and format are right. `MissingDependency` is no fault of the version: it is
+            tried again.
         self_test: Raises unless the model is fit to run; see `januscl.edge.predicts`.
         fetch: Appends to a partial file what it lacks; see `januscl.edge.Download`. It
             may return early; it is called again by the next `want`.
@@ -120,8 +121,8 @@ class ModelSlot:
         """Bring the version that the robot should run, and say whether it runs.
 
         Raises nothing: what went wrong is in `error`. Where the fault may pass (no connection, no
-        room), the next call goes on; a version that is bad itself is refused, and left alone until
-        another one was wanted.
+        room, a package that is not installed), the next call goes on; a version that is bad itself
+        is refused, and left alone until another one was wanted.
 
         Args:
             desired: From the check-in; None leaves everything as it is.
@@ -179,7 +180,9 @@ class ModelSlot:
             self._remember(state.started(version))
         try:
             model = self._open(version)
-        except IntegrityError as error:
+        except (IntegrityError, MissingDependency) as error:
+            if starts is not None:  # the process outlived this start, so it was no crash
+                self._remember(self._state.started(version, -1))
             self._fall_back(version, _told(error), refuse=False)
         except Exception as error:
             # Where nothing else works either the fault may be the machine's, so the version is
@@ -247,6 +250,8 @@ class ModelSlot:
         """Return the version's model, or refuse the version."""
         try:
             return self._open(desired)
+        except MissingDependency:  # the robot lacks something, and may be given it
+            raise
         except Exception as error:
             raise _Refused(_told(error)) from error
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
 
-from januscl.core import Frame, Signal
+from januscl.core import Frame, JanusError, Signal
 from januscl.store import Catalogue, CauseReading, HealthMinute
 
 _ROOM = "camera."
@@ -27,7 +27,9 @@ class Minutes:
     """Keeps what watchers read of cameras, a row for each camera and minute of the frames' time.
 
     A minute is written when the camera's first frame of another one comes, so that no frame waits
-    for it, or by `flush`. What a process gathered of a minute before it was killed is lost.
+    for it, or by `flush`. Where that fails it is kept in memory and tried again; until then frames
+    of the camera's later minutes are refused. What a process gathered of a minute before it was
+    killed is lost.
 
     Args:
         catalogue: Where the minutes are kept.
@@ -44,6 +46,9 @@ class Minutes:
             frame: Of any camera.
             signals: Those of `januscl.watch.CameraHealth`, all or some; others are ignored.
             cause: The one that explains them, where the camera is not well.
+
+        Raises:
+            JanusError: The catalogue cannot take the camera's minute before: it is busy or full.
         """
         read = [
             s
@@ -63,12 +68,23 @@ class Minutes:
             minute.alarms[cause.watcher.removeprefix(_ROOM)] += 1
 
     def flush(self) -> None:
-        """Write what was gathered of the minutes that go on; more may be added to them later."""
+        """Write what was gathered of the minutes that go on; more may be added to them later.
+
+        Raises:
+            JanusError: The catalogue could not take the minute of a camera, which may be flushed
+                again; those of the others were written all the same.
+        """
+        failed: JanusError | None = None
         for camera in list(self._open):
-            self._keep(camera)
+            try:
+                self._keep(camera)
+            except JanusError as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
 
     def _keep(self, camera: str) -> None:
-        minute = self._open.pop(camera, None)
+        minute = self._open.get(camera)
         if minute is not None:
             causes = {
                 name: _summed(signals, minute.alarms[name])
@@ -76,6 +92,7 @@ class Minutes:
             }
             row = HealthMinute(camera, minute.at, minute.frames, minute.faulty, causes)
             self._catalogue.camera_health.add([row])
+            del self._open[camera]
 
 
 def _summed(signals: Sequence[Signal], alarms: int) -> CauseReading:
