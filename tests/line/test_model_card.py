@@ -85,6 +85,27 @@ def test_a_card_says_what_a_model_was_judged_by_and_where_it_ran(site):
     assert "| station | fail | 9 of 20 | 2 of 21 |" in told
 
 
+@pytest.mark.parametrize(
+    ("card", "rows"),
+    [
+        ({"settings": "quick", "seconds": 61.4}, "| training | 61 seconds |"),
+        ({"settings": ["steps"], "seconds": "12"}, "| training | 12 |"),
+        (
+            {"settings": {"steps": 250}, "tempered": "half"},
+            "| steps | 250 |\n| tempered to | half |",
+        ),
+        ({"settings": None, "tempered": 0.5, "seconds": None}, "| tempered to | 50% |"),
+    ],
+)
+def test_a_card_from_elsewhere_may_hold_anything(tmp_path, card, rows):
+    with Workspace.open(tmp_path / "site") as workspace:
+        brought = Shelf(workspace).add(
+            CompactModel.new(KINDS, 64), AT, parent=None, deck=None, card=card
+        )
+        told = model_card(workspace, brought)
+    assert f"## What it cost\n\n|  |  |\n| --- | --- |\n{rows}\n\n##" in told
+
+
 def test_a_name_cannot_break_the_table_that_it_stands_in(site):
     assert "| kinds | box, 50% off \\| bag |" in site[3]
 

@@ -271,6 +271,27 @@ def test_changes_of_the_world_are_told_with_where_and_since_when(site):
     assert facts_of(story)["warming_up"] == ["camera-b"]
 
 
+def test_changes_and_warming_of_other_cameras_are_not_told_of_the_one_asked_for(site):
+    site.reads(60)
+    for subject, scope in (
+        ("camera-a", "camera"), ("line-1", "line"), ("camera-b", "camera"), ("line-2", "line"),
+        ("oslo", "site"), ("fleet", "fleet"),
+    ):  # fmt: skip
+        detail = {"scope": scope, "signals": ["doubt"], "began": at(40).isoformat()}
+        site.catalogue.audit.record("watch", "change.told", subject, detail, at(50))
+    for camera in ("camera-a", "camera-b"):
+        site.catalogue.audit.record("watch", "calibration.warming", camera, {}, at(1))
+    story = watch_story(site.workspace, cameras=["camera-b"])
+    told = {(change.scope, change.name) for change in story.changes}
+    assert told == {("camera", "camera-b"), ("line", "line-2"), ("site", "oslo"), ("fleet", "")}
+    assert story.warming == ("camera-b",)
+    assert facts_of(story)["more_changes"] == 2
+    assert "Not shown: 2 more changes of the same time" in Page(render(story)).text
+    whole = watch_story(site.workspace)
+    assert (len(whole.changes), whole.more_changes, len(whole.warming)) == (6, 0, 2)
+    assert "Not shown" not in Page(render(whole)).text
+
+
 def test_a_month_of_minutes_is_gathered_into_columns(site):
     rows = [
         HealthMinute("camera-a", at(30 * k), 1, 0, {"defocus": CauseReading(1, 0, k, k, k)})

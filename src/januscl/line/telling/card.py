@@ -1,7 +1,7 @@
 """A model's card as Markdown: what it learned from, what it cost, what it was judged by."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from januscl.core import Answer, Deck, ModelVersion, Release, SliceScore
 from januscl.line.report import FATES, fate
@@ -73,17 +73,26 @@ def _learned_from(model: ModelVersion, deck: Deck | None, novelties: dict[str, s
 
 
 def _cost(model: ModelVersion) -> str:
-    settings = model.card.get("settings") or {}
+    card, settings = model.card, model.card.get("settings")
+    settings = settings if isinstance(settings, Mapping) else {}
     rows = [
-        ("training", f"{model.card['seconds']:.0f} seconds" if "seconds" in model.card else ""),
+        ("training", _formatted(card.get("seconds"), ".0f", " seconds")),
         ("steps", f"{settings.get('steps', '')}"),
         ("pictures a step", f"{settings.get('batch', '')}"),
         ("learning rate", f"{settings.get('lr', '')}"),
         ("seed", f"{settings.get('seed', '')}"),
-        ("tempered to", f"{model.card['tempered']:.0%}" if "tempered" in model.card else ""),
+        ("tempered to", _formatted(card.get("tempered"), ".0%")),
     ]
     known = [(name, value) for name, value in rows if value]
     return _table(known) if known else "Not known here."
+
+
+def _formatted(value: object, form: str, unit: str = "") -> str:
+    """Return a number of a card in a form; as it stands where it is none, for cards are free."""
+    if value is None:
+        return ""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"{value:{form}}{unit}" if is_number else f"{value}"
 
 
 def _judged(row: VerdictRow, names: dict[str, str]) -> str:

@@ -36,6 +36,7 @@ def facts_of(story: WatchStory) -> dict[str, Any]:
         "tickets": [_ticket(card) for card in story.tickets],
         "more_tickets": story.more_tickets,
         "changes": [_change(change) for change in story.changes],
+        "more_changes": story.more_changes,
         "warming_up": list(story.warming),
     }
 

@@ -174,8 +174,10 @@ class WatchStory:
         unmapped: Why there is no map, or what is missing in them; sentences.
         tickets: Newest first.
         more_tickets: Tickets of the same time that are not shown.
-        changes: Of the world, that were told within the time, newest first.
-        warming: Cameras of which no change can be told yet.
+        changes: Of the world, that were told within the time, newest first. Where cameras were
+            named, those in them alone, or in their line, their site or the fleet.
+        warming: Cameras of which no change can be told yet; of those that were named, if any were.
+        more_changes: Changes of the same time that are not shown, being too many or elsewhere.
     """
 
     title: str
@@ -186,3 +188,4 @@ class WatchStory:
     more_tickets: int = 0
     changes: tuple[WorldChange, ...] = ()
     warming: tuple[str, ...] = ()
+    more_changes: int = 0
