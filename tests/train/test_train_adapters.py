@@ -1,8 +1,10 @@
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from tiny_models import CONFIGS, NAMES, make
 from train_piles import draw
 
@@ -20,6 +22,7 @@ from januscl.train import (
     new_model,
     strategy_named,
 )
+from januscl.train.crew import Team
 from januscl.train.loop import _batch_of
 from januscl.train.weights import read_tensors, write_tensors
 
@@ -241,6 +244,64 @@ def test_a_folder_that_is_no_model_and_a_family_that_is_none_of_ours_are_refused
         TransformersModel.from_pretrained(tmp_path, kinds, local_files_only=True)
 
 
+def altered(folder, **change):
+    """Write a folder of weights, and then another configuration beside them."""
+    kinds = Taxonomy().with_kind("box")
+    TransformersModel.new(kinds, CONFIGS["eomt"], 64).network.model.save_pretrained(folder)
+    file = folder / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"backbone": "attacker/repo"}, "backbone of .*expected none, found 'attacker/repo'"),
+        ({"num_hidden_layers": 4}, "weights of .* missing or of another shape, such as"),
+        ({"hidden_size": 64}, "weights of .* missing or of another shape, such as"),
+        ({"hidden_size": "many"}, "one of EomtForUniversalSegmentation"),
+        ({"image_size": [64, 64]}, "a model of transformers"),
+    ],
+)
+def test_a_folder_whose_configuration_was_altered_is_refused(
+    kinds, tmp_path, monkeypatch, change, said
+):
+    def ask(*words, **named):
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr("transformers.backbone_utils.hf_api", ask)
+    with pytest.raises(InvalidInput, match=said):
+        TransformersModel.from_pretrained(altered(tmp_path, **change), kinds, local_files_only=True)
+
+
+def test_weights_that_are_cut_short_are_no_missing_model(kinds, tmp_path):
+    weights = altered(tmp_path) / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(InvalidInput, match="a model of transformers"):
+        TransformersModel.from_pretrained(tmp_path, kinds, local_files_only=True)
+
+
+def test_too_little_memory_is_no_missing_model(kinds, tmp_path, monkeypatch):
+    def full(*words, **named):
+        raise MemoryError
+
+    monkeypatch.setattr("transformers.EomtForUniversalSegmentation.from_pretrained", full)
+    with pytest.raises(MemoryError):
+        TransformersModel.from_pretrained(altered(tmp_path), kinds, local_files_only=True)
+
+
+def test_a_side_that_a_configuration_cannot_take_gives_way_to_the_nearest(kinds):
+    backbone = CONFIGS["rf_detr"]["backbone_config"] | {"image_size": 70}
+    config = CONFIGS["rf_detr"] | {"backbone_config": backbone}
+    assert TransformersModel.new(kinds, config).input_px == 64
+
+
+def test_several_processes_cannot_train_a_transformer(models, monkeypatch):
+    monkeypatch.setattr("januscl.train.loop.team", lambda: Team(0, 2))
+    with pytest.raises(InvalidInput, match="one process for TransformersModel, found 2"):
+        fit(models["eomt"], PILES[:2], [], Naive(), QUICK)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -248,6 +309,12 @@ def test_a_folder_that_is_no_model_and_a_family_that_is_none_of_ours_are_refused
         ({"hidden_size": "many"}, "EomtForUniversalSegmentation"),
         ({"backbone_config": {"model_type": "timm_backbone"}}, "backbone"),
         ({"hidden_size": 2**14}, "tensors of this network"),
+        ({"backbone": "attacker/repo"}, "backbone of .*expected none"),
+        ({"deep": {"use_timm_backbone": True}}, "use_timm_backbone of .*expected none"),
+        ({"num_hidden_layers": 10**6}, "num_hidden_layers of .*128 in all or fewer"),
+        ({"image_size": 10**9}, "image_size of .*or less"),
+        ({"feature_strides": [1] * 300}, "256 entries or fewer"),
+        ({"image_size": 8192}, "tensors of this network"),
     ],
 )
 def test_a_file_whose_plan_was_altered_is_refused(models, tmp_path, change, said):
@@ -257,6 +324,37 @@ def test_a_file_whose_plan_was_altered_is_refused(models, tmp_path, change, said
     config = {**card["plan"]["config"], **change}
     write_tensors(path, tensors, card | {"plan": {"config": config}})
     with pytest.raises(InvalidInput, match=said):
+        load_model(path)
+
+
+def test_a_file_whose_network_keeps_far_more_than_its_weights_is_refused(models, tmp_path):
+    path = tmp_path / "m.safetensors"
+    models["mask2former"].save(path)
+    tensors, card = read_tensors(path)
+    backbone = card["plan"]["config"]["backbone_config"]
+    backbone["window_size"], backbone["depths"] = 200, [1, 1, 1, 1]
+    heads = dict(zip("0123", backbone["num_heads"], strict=True))
+    table = "relative_position_bias_table"
+    for name in [name for name in tensors if table in name]:
+        stage = name.split("layers.")[1][0]
+        tensors[name] = torch.zeros((2 * 200 - 1) ** 2, heads[stage])
+    write_tensors(path, tensors, card)
+    with pytest.raises(InvalidInput, match="numbers beside its weights"):
+        load_model(path)
+
+
+def test_depths_that_sum_to_too_many_layers_are_refused(kinds):
+    backbone = CONFIGS["mask2former"]["backbone_config"] | {"depths": [100, 100, 1, 1]}
+    config = CONFIGS["mask2former"] | {"backbone_config": backbone}
+    with pytest.raises(InvalidInput, match="depths of the model: expected 128 in all"):
+        TransformersModel.new(kinds, config, 64)
+
+
+def test_a_card_that_nests_without_end_is_refused(tmp_path):
+    path = tmp_path / "m.safetensors"
+    card = '{"digest": ' + "[" * 10**5 + "]" * 10**5 + "}"
+    save_file({"a": torch.zeros(1)}, path, {"januscl": card})
+    with pytest.raises(InvalidInput, match="a safetensors file written by Janus"):
         load_model(path)
 
 

@@ -83,16 +83,16 @@ def fit(
 
     Raises:
         InvalidInput: There is no new picture, one does not fit its labels, there is no such
-            device, the batch cannot be shared out evenly, or the strategy is not for this model;
-            before training.
+            device, the batch cannot be shared out evenly, or the strategy, or training by several
+            processes, is not for this model; before training.
         Conflict: The checkpoint belongs to another run.
         JobFailed: The loss is no longer a finite number.
         StorageFull: There was no room for a checkpoint; the earlier one is intact.
     """
     crew, device = team(), device_named(settings.device)
+    _check_shares(model, settings.batch, crew)
     pace = Pace(settings, crew, device)
     frames = _ready(model, new, history)
-    _check_shares(settings.batch, crew)
     trained, champion = model.copy().on(device), model.on(device).network
     beforehand = settings.threads if device.type == "cuda" else 0
     with limited_threads(settings.threads), own_chance(device):
@@ -148,7 +148,14 @@ def _ready(
     return [fitted_frame(frame, model.input_px) for frame in (*new, *history)]
 
 
-def _check_shares(batch: int, crew: Team) -> None:
+def _check_shares(model: TorchModel, batch: int, crew: Team) -> None:
+    if crew.size > 1 and model.network.alone:
+        raise InvalidInput(
+            "workers",
+            f"one process for {type(model).__name__}",
+            str(crew.size),
+            "Some of its weights get no gradient, which training in step does not allow.",
+        )
     if batch % crew.size:
         raise InvalidInput(
             "batch",

@@ -44,6 +44,8 @@ class Network(nn.Module, ABC):
 
     lr_scale = 1.0
     """By how much a learning rate that suits the compact network is multiplied for this one."""
+    alone = False
+    """Whether one process must train it: some of its weights get no gradient in some steps."""
 
     def forward(self, images: Tensor, targets: Targets) -> dict[str, Tensor]:
         """Return what `losses` does, so that torch can train it on several devices."""

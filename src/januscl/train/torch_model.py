@@ -22,7 +22,14 @@ from januscl.train.paste import paste
 from januscl.train.prepare import check_image, fitted_size, to_input
 from januscl.train.processor import device_named, limited_threads
 from januscl.train.strategies import interpolate
-from januscl.train.weights import Tensors, check_tensors, fill, read_tensors, write_tensors
+from januscl.train.weights import (
+    Tensors,
+    check_beside,
+    check_tensors,
+    fill,
+    read_tensors,
+    write_tensors,
+)
 
 
 class TorchModel(ABC):
@@ -108,7 +115,9 @@ class TorchModel(ABC):
             raise InvalidInput(f"plan of {thing}", "an object", repr(plan)[:80], "Fetch it again.")
         with torch.device("meta"):
             # A plan may ask for more than this machine has: it must fit the file's own tensors.
-            check_tensors(cls.built(plan, len(rows), thing), tensors, thing)
+            sketch = cls.built(plan, len(rows), thing)
+            check_tensors(sketch, tensors, thing)
+            check_beside(sketch, tensors, thing)
         with torch.random.fork_rng(devices=[]):
             network = cls.built(plan, len(rows), thing)
         network.check_side(card.get("input_px"), f"input_px of {thing}")

@@ -15,6 +15,12 @@ from januscl.core import InvalidInput, NotFound
 from januscl.core.files import write_atomically
 
 Tensors = dict[str, Tensor]
+_DAMAGED = (
+    SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError, RecursionError,
+)  # fmt: skip
+"""What reading raises of a file that is none, or whose card is none; some nest without end."""
+_BESIDE = 2**24
+"""Numbers that a network may keep beside its weights, such as positions, at most."""
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:
@@ -47,7 +53,7 @@ def read_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
         digest = card.pop("digest")
     except FileNotFoundError as error:
         raise NotFound(f"weights {path} do not exist; check the path") from error
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+    except _DAMAGED as error:
         raise InvalidInput(
             str(path),
             "a safetensors file written by Janus",
@@ -79,6 +85,22 @@ def check_tensors(module: torch.nn.Module, tensors: Mapping[str, Tensor], thing:
             f"the {len(wanted)} tensors of this network",
             f"{len(wrong)} missing, unknown or of another shape, such as {wrong[0]}",
             "The weights belong to another architecture.",
+        )
+
+
+def check_beside(module: torch.nn.Module, tensors: Mapping[str, Tensor], thing: str) -> None:
+    """Raise `InvalidInput` where what a network keeps beside its weights is far more than they.
+
+    Such buffers are in no file, so that its own tensors do not bound them.
+    """
+    most = sum(tensor.numel() for tensor in tensors.values()) + _BESIDE
+    found = sum(buffer.numel() for buffer in module.buffers())
+    if found > most:
+        raise InvalidInput(
+            thing,
+            f"a network with at most {most} numbers beside its weights",
+            str(found),
+            "The file was altered; fetch it again.",
         )
 
 

@@ -64,6 +64,7 @@ class QueryNetwork(Network):
     """
 
     lr_scale = 0.1
+    alone = True
     _shift: Tensor
     _stretch: Tensor
 
@@ -146,6 +147,14 @@ class QueryNetwork(Network):
         check_multiple(side, self._step, thing, fix)
         if isinstance(side, int) and side < self._least:
             raise InvalidInput(thing, f"{self._least} or more", f"{side}", fix)
+
+    @property
+    def own_side(self) -> int:
+        """The side in px that the model was made for, or the nearest that it can take."""
+        if self._family.fixed:
+            return self._side
+        least = -(-self._least // self._step)
+        return max(round(self._side / self._step), least) * self._step
 
     @property
     def naming(self) -> nn.Linear:

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
+from safetensors import SafetensorError
 
 from januscl.core import InvalidInput, MissingDependency, NotFound, Taxonomy, how_to_install
+from januscl.train.adapters.configuration import family_of, plain
 from januscl.train.adapters.queries import QueryNetwork
 from januscl.train.adapters.reading import FAMILIES, Family
 from januscl.train.prepare import check_kinds
@@ -15,7 +17,8 @@ from januscl.train.torch_model import TorchModel
 
 _ONE = {"num_labels": 1}
 """A package; which kind it is, is told by a layer of ours."""
-_FETCHING = ("attn_implementation", "experts_implementation", "auto_map", "quantization_config")
+_ANEW = ("class_embed", "class_predictor", "empty_weight")
+"""Names of the heads of classes and of their weights in a loss, which other classes change."""
 
 
 class TransformersModel(TorchModel):
@@ -42,7 +45,7 @@ class TransformersModel(TorchModel):
             config: Of transformers, with its ``model_type``: ``rf_detr``, ``mask2former`` or
                 ``eomt``; what is left out takes that library's defaults.
             input_px: Side of the square that pictures are fitted into; what the configuration is
-                made for when omitted.
+                made for when omitted, or the nearest side that it can take.
             seed: Of the weights.
             device: See `januscl.train.Settings`.
 
@@ -84,98 +87,110 @@ class TransformersModel(TorchModel):
         Raises:
             MissingDependency: transformers is not installed.
             NotFound: There is no such model, or no safetensors file of it.
-            InvalidInput: It is of another family, or as for `new`.
+            InvalidInput: It is of another family, names a model elsewhere, its weights are not
+                those of its configuration, or as for `new`.
         """
         check_kinds(taxonomy)
         library = _library()
         asked = {"local_files_only": local_files_only, "trust_remote_code": False}
-        found = _fetched(lambda: library.AutoConfig.from_pretrained(str(name), **asked), name)
-        family = _family(found.to_dict(), str(name))
-        config = type(found).from_dict({**_plain(found.to_dict()), **_ONE})
+        # Read, not built: what is named in it could make the library fetch or run something else.
+        found, _ = _fetched(
+            lambda: library.PreTrainedConfig.get_config_dict(str(name), **asked), name
+        )
+        config = _configured(found, str(name))
+        family = FAMILIES[config.model_type]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = _fetched(
+            model, told = _fetched(
                 lambda: getattr(library, family.name).from_pretrained(
                     str(name),
                     config=config,
                     **asked,
                     ignore_mismatched_sizes=True,
+                    output_loading_info=True,
                     use_safetensors=True,
                     dtype=torch.float32,
                 ),
                 name,
             )
-            network = QueryNetwork(model, len(taxonomy))
+            _check_loaded(told, str(name))
+            network = _network(lambda: model, len(taxonomy), family, str(name))
         return cls._of(network, taxonomy, input_px, device)
 
     @classmethod
     def built(cls, plan: dict[str, Any], kinds: int, thing: str) -> QueryNetwork:
         """Return an untrained network of the plan's configuration."""
-        config = plan.get("config")
-        if not isinstance(config, dict):
-            raise InvalidInput(
-                f"configuration of {thing}", "an object", repr(config)[:80], "Fetch it again."
-            )
-        family = _family(config, thing)
-        library = _library()
-        try:
-            made = getattr(library, family.name)
-            return QueryNetwork(
-                made(made.config_class.from_dict({**_plain(config), **_ONE})), kinds
-            )
-        except Exception as error:  # a configuration's validators raise what they like
-            raise InvalidInput(
-                f"configuration of {thing}",
-                f"one of {family.name}",
-                _first_line(error),
-                "See its documentation in transformers.",
-            ) from error
+        config = _configured(plan.get("config"), thing)
+        family = FAMILIES[config.model_type]
+        made = getattr(_library(), family.name)
+        return _network(lambda: made(config), kinds, family, thing)
 
     @classmethod
     def _of(
         cls, network: QueryNetwork, taxonomy: Taxonomy, input_px: int | None, device: str
     ) -> Self:
-        config = network.model.config
-        side = FAMILIES[config.model_type].side(config) if input_px is None else input_px
+        side = network.own_side if input_px is None else input_px
         return cls.of_network(network, taxonomy, side, device)
 
 
-def _family(config: dict[str, Any], thing: str) -> Family:
-    """Return the family of a configuration, or raise `InvalidInput`."""
-    name, backbone = config.get("model_type"), config.get("backbone_config")
-    if not isinstance(name, str) or name not in FAMILIES:
-        raise InvalidInput(
-            f"model_type of {thing}",
-            f"one of {', '.join(FAMILIES)}",
-            repr(name)[:40],
-            "Take a model of one of these families.",
-        )
-    family = FAMILIES[name]
-    found = backbone.get("model_type") if isinstance(backbone, dict) else backbone
-    if found not in (None, family.backbone):
-        raise InvalidInput(
-            f"backbone of {thing}", str(family.backbone), repr(found)[:40], "Take another model."
-        )
-    return family
+def _configured(found: Any, thing: str) -> Any:
+    """Return the configuration of transformers, for one class, or raise `InvalidInput`."""
+    family = family_of(found, thing)
+    made = getattr(_library(), family.name)
+    try:
+        return made.config_class.from_dict({**plain(found), **_ONE})
+    except Exception as error:  # a configuration's validators raise what they like
+        raise _unfit(family, thing, error) from error
 
 
-def _plain(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a configuration without what could make transformers fetch or run other code."""
-    return {
-        key: _plain(value) if isinstance(value, dict) else value
-        for key, value in config.items()
-        if key not in _FETCHING and not str(key).startswith("_")
-    }
+def _network(build: Callable[[], Any], kinds: int, family: Family, thing: str) -> QueryNetwork:
+    """Return the network around a model, or raise `InvalidInput`."""
+    try:
+        return QueryNetwork(build(), kinds)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # of sizes that do not go together, in the library's own words
+        raise _unfit(family, thing, error) from error
+
+
+def _unfit(family: Family, thing: str, error: Exception) -> InvalidInput:
+    return InvalidInput(
+        f"configuration of {thing}",
+        f"one of {family.name}",
+        _first_line(error),
+        "See its documentation in transformers.",
+    )
+
+
+def _check_loaded(told: dict[str, Any], thing: str) -> None:
+    """Refuse weights that leave anything but the heads of classes to chance."""
+    left = {*told["missing_keys"], *(key for key, *_ in told["mismatched_keys"])}
+    wrong = sorted(key for key in left if not any(head in key for head in _ANEW))
+    if wrong or told["error_msgs"]:
+        first = wrong[0] if wrong else told["error_msgs"][0]
+        raise InvalidInput(
+            f"weights of {thing}",
+            "all of the model that config.json describes",
+            f"{len(wrong)} missing or of another shape, such as {str(first)[:120]}",
+            "The two files are of different models; fetch them again.",
+        )
 
 
 def _fetched(read: Callable[[], Any], name: str | Path) -> Any:
-    """Return what is read, or raise `NotFound`."""
+    """Return what is read, or raise `NotFound` or, of what is there and cannot be, `InvalidInput`.
+
+    What is this machine's own, such as too little memory, is raised as it is.
+    """
     try:
         return read()
-    except Exception as error:  # of the network, the disk, the file or its validators
+    except OSError as error:  # of the network, the disk, or the hub: that library raises no other
         raise NotFound(
             f"no model could be read from {name}: {_first_line(error)}. Give a name on "
             "huggingface.co, or a folder with a config.json and model.safetensors"
+        ) from error
+    except (SafetensorError, ValueError, TypeError, LookupError, AttributeError) as error:
+        raise InvalidInput(
+            str(name), "a model of transformers", _first_line(error), "Fetch it again."
         ) from error
 
 
