@@ -19,7 +19,8 @@ by run, with 95% intervals by Student's t over streams and seeds.
 
 Run: ``python benchmarks/bench_learn.py [--jobs 2] [--limit 80]``. Results go to ``results.jsonl``
 in ``--folder``; a run that was stopped, or whose time was up, goes on where it was, and several
-processes on one folder share the work.
+processes on one folder share the work. Runs of other settings in the folder stay apart. The
+photographs are looked for in ``--data``; where they are missing, their stream is left out.
 """
 
 import argparse
@@ -30,22 +31,24 @@ from pathlib import Path
 
 import torch
 
+from learn.phases import has_photographs
 from learn.runs import REFERENCE, Bench, OutOfTimeError
-from learn.streams import STREAMS
+from learn.streams import PHOTOGRAPHS, streams_of
 from learn.tables import all_scores, print_pairs, print_stream
 
+DATA = Path(__file__).resolve().parents[2] / "shared/data"
 METHODS = ("default", "replay", "joint", "naive", "ewc", "lwf", REFERENCE)
 
 
 def work(given: argparse.Namespace) -> bool:
     """Run what is not done yet and no other process is at, and tell whether time sufficed."""
     torch.set_num_threads(given.threads)
-    bench = bench_of(given)
+    bench, streams = bench_of(given), streams_of(given.data)
     try:
         for seed in given.seeds:
             for name in given.streams:
                 for method in given.methods:
-                    bench.run(STREAMS[name], method, seed, given.phases)
+                    bench.run(streams[name], method, seed)
     except OutOfTimeError:
         return False
     return True
@@ -55,14 +58,19 @@ def bench_of(given: argparse.Namespace) -> Bench:
     """Return the benchmark that a command line asks for."""
     return Bench(
         given.folder, given.size, given.batch, given.base_steps, given.steps, given.seconds,
-        given.memory, given.threads, given.began + given.limit,
+        given.memory, given.phases, given.threads, given.began + given.limit,
     )  # fmt: skip
 
 
 def parsed() -> argparse.Namespace:
     """Return the command line's arguments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--streams", nargs="+", choices=sorted(STREAMS), default=list(STREAMS))
+    names = list(streams_of(DATA))
+    parser.add_argument("--streams", nargs="+", choices=sorted(names), default=names)
+    parser.add_argument(
+        "--data", type=Path, default=DATA,
+        help="folder of the photographs; without them their stream is left out",
+    )  # fmt: skip
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--phases", type=int, default=6, help="the first one included")
@@ -77,6 +85,11 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--limit", type=float, default=float("inf"), help="seconds of this call")
     parser.add_argument("--folder", type=Path, default=Path("out/bench-learn"))
     given = parser.parse_args()
+    if PHOTOGRAPHS in given.streams and not has_photographs(given.data):
+        print(f"The stream {PHOTOGRAPHS} is left out: its pictures are not in {given.data}.")
+        given.streams = [name for name in given.streams if name != PHOTOGRAPHS]
+        if not given.streams:
+            parser.error("no stream is left; name the folder of the photographs with --data")
     # As `time.monotonic` counts, which all processes of a machine share.
     given.began = time.monotonic()
     return given
@@ -91,7 +104,8 @@ def main() -> None:
             complete = all(pool.map(work, [given] * given.jobs, chunksize=1))
     else:
         complete = work(given)
-    streams = [STREAMS[name] for name in given.streams]
+    known = streams_of(given.data)
+    streams = [known[name] for name in given.streams]
     scores = all_scores(bench_of(given), streams, given.methods, given.seeds, given.phases)
     for stream in streams:
         print_stream(scores, stream, given.methods, given.phases)

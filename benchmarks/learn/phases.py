@@ -1,4 +1,4 @@
-"""What a phase shows: simulated piles, or photographs of ``shared/data``."""
+"""What a phase shows: simulated piles, or photographs of a folder."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,8 @@ from januscl.annotate import CocoPicture, read_set
 from januscl.core import Instances, LabelledFrame, Taxonomy, id_map_of, masks_of
 from januscl.sim import BASE_TAXONOMY, LATE_KINDS, LEAST_PIXELS, Look, make_labelled
 
-DATA = Path(__file__).resolve().parents[3] / "shared/data"
+_ORE = ("ore_clutter/train/_annotations.coco.json", "ore_clutter/valid/_annotations.coco.json")
+_DESK = "desk_camera/annotations.coco.json"
 _JUDGED = 24
 """Photographs of each object that nothing is learned from."""
 
@@ -45,8 +46,14 @@ class Piles:
 
 @dataclass(frozen=True)
 class Ore:
-    """Photographs of heaps of lump ore, in quarters; none, and no copy, is learned and judged."""
+    """Photographs of heaps of lump ore, in quarters; none, and no copy, is learned and judged.
 
+    Attributes:
+        data: Folder of the photographs.
+        name: For the table.
+    """
+
+    data: Path
     name: str = "ore"
 
     @property
@@ -58,9 +65,8 @@ class Ore:
         self, count: int, seed: int, test: bool, taxonomy: Taxonomy, size: int
     ) -> list[LabelledFrame]:
         """Return quarters of photographs, drawn by the seed from all there are."""
-        folder = DATA / "ore_clutter"
-        judged = read_set(folder / "valid/_annotations.coco.json")
-        learned = read_set(folder / "train/_annotations.coco.json", judged.taxonomy)
+        judged = read_set(self.data / _ORE[1])
+        learned = read_set(self.data / _ORE[0], judged.taxonomy)
         names = {kind.id: kind.name for kind in learned.taxonomy}
         kept = {picture.group for picture in judged.pictures}
         # Each photograph is there in three copies under one group; one of them is taken.
@@ -76,9 +82,11 @@ class Desk:
     """Photographs of one object on a desk.
 
     Attributes:
+        data: Folder of the photographs.
         name: Of the object, as the set has it.
     """
 
+    data: Path
     name: str
 
     @property
@@ -90,7 +98,7 @@ class Desk:
         self, count: int, seed: int, test: bool, taxonomy: Taxonomy, size: int
     ) -> list[LabelledFrame]:
         """Return photographs drawn by the seed; the same ones are always kept to judge by."""
-        found = read_set(DATA / "desk_camera/annotations.coco.json")
+        found = read_set(self.data / _DESK)
         mine = found.taxonomy.named(self.name).id
         names = {mine: self.name}
         shown = [p for p in found.pictures if set(p.labels) == {mine}]
@@ -99,6 +107,11 @@ class Desk:
         order = np.random.default_rng(seed).permutation(len(shown))[:count]
         return [_cut(shown[k].frame(), slice(None), slice(None), names, taxonomy, size)
                 for k in order]  # fmt: skip
+
+
+def has_photographs(data: Path) -> bool:
+    """Say whether a folder holds the sets that `Ore` and `Desk` are drawn from."""
+    return all((data / name).is_file() for name in (*_ORE, _DESK))
 
 
 def _quarters(

@@ -42,6 +42,9 @@ class OutOfTimeError(Exception):
 class Bench:
     """The settings of a whole benchmark.
 
+    Results and models of other settings may lie in the same folder: all settings but ``threads``
+    and ``ends`` are in the names of what is kept.
+
     Attributes:
         folder: Pictures, models, checkpoints and results.
         size: Side of a picture in px.
@@ -50,6 +53,7 @@ class Bench:
         steps: Of each later phase.
         seconds: Of each later phase, in place of steps; None for steps.
         memory: Old pictures kept for replay; joint training has all of them.
+        phases: Of each stream, the first one included.
         threads: torch's.
         ends: When this call ends, as `time.monotonic` counts.
     """
@@ -61,10 +65,11 @@ class Bench:
     steps: int
     seconds: float | None
     memory: int
+    phases: int
     threads: int
     ends: float
 
-    def run(self, stream: Stream, method: str, seed: int, phases: int) -> None:
+    def run(self, stream: Stream, method: str, seed: int) -> None:
         """Bring a method to the end of its stream; what was done before is not done again.
 
         Does nothing where another process is at it.
@@ -72,9 +77,9 @@ class Bench:
         Raises:
             OutOfTimeError: The time of this call is up.
         """
-        with self._claimed(f"{stream.name}-{seed}-{method}-{self._budget}") as mine:
+        with self._claimed(f"{stream.name}-{seed}-{method}-{self._budget_of(method)}") as mine:
             if mine:
-                self._run(stream, method, seed, phases)
+                self._run(stream, method, seed)
 
     @contextmanager
     def _claimed(self, name: str, wait: bool = False) -> Iterator[bool]:
@@ -89,15 +94,15 @@ class Bench:
             else:
                 yield True
 
-    def _run(self, stream: Stream, method: str, seed: int, phases: int) -> None:
+    def _run(self, stream: Stream, method: str, seed: int) -> None:
         done = {row["phase"] for row in self.rows() if self._is(row, stream, method, seed)}
         if method == REFERENCE:
-            if phases - 1 not in done:
-                self._reference(stream, seed, phases)
+            if self.phases - 1 not in done:
+                self._reference(stream, seed)
             return
-        for number in range(1, phases):
+        for number in range(1, self.phases):
             if number not in done:
-                self._phase(stream, method, seed, number, phases)
+                self._phase(stream, method, seed, number)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the results so far."""
@@ -112,27 +117,33 @@ class Bench:
 
     def _is(self, row: dict[str, Any], stream: Stream, method: str, seed: int) -> bool:
         same = (row["stream"], row["method"], row["seed"]) == (stream.name, method, seed)
-        budget = "base" if method == "base" else self._budget
-        return same and row["budget"] == budget
+        return same and row["budget"] == self._budget_of(method)
 
-    @property
-    def _budget(self) -> str:
-        return f"{self.steps} steps" if self.seconds is None else f"{self.seconds:g} s"
+    def _budget_of(self, method: str) -> str:
+        """Return all settings that a result depends on: results of others are not mixed with it."""
+        base = f"{self.base_steps} steps at first, batch {self.batch}, {self.size} px"
+        if method == "base":
+            return base
+        later = f"{self.steps} steps" if self.seconds is None else f"{self.seconds:g} s"
+        return f"{later}, memory {self.memory}, {self.phases} phases, {base}"
 
     def base(self, stream: Stream, seed: int) -> CompactModel:
         """Return the model that knows the first phase, learned once for all methods."""
-        path = self.folder / "models" / f"{stream.name}-{seed}-base.safetensors"
-        with self._claimed(f"{stream.name}-{seed}-base", wait=True):
-            if not path.exists():
+        path = self._path(stream, "base", seed, 0)
+        with self._claimed(path.stem, wait=True):
+            told = any(self._is(row, stream, "base", seed) for row in self.rows())
+            # A process that was killed may have kept the model and not its result.
+            if not (told and path.exists()):
                 settings = self._settings(self.base_steps, seed)
                 shipped = factory_model() if stream.start == "factory" else universal_model()
                 known = for_kinds(shipped, stream.taxonomy(0))
                 model = CompactModel(known.network, known.taxonomy, known.rows, self.size)
                 report = self._fit(path, model, self._new(stream, 0, seed), [], "naive", settings)
-                self._keep(stream, "base", seed, 0, report, False)
+                if not told:
+                    self._keep(stream, "base", seed, 0, report, False)
         return CompactModel.load(path)
 
-    def _phase(self, stream: Stream, method: str, seed: int, number: int, phases: int) -> None:
+    def _phase(self, stream: Stream, method: str, seed: int, number: int) -> None:
         earlier = self._path(stream, method, seed, number - 1)
         model = CompactModel.load(earlier) if number > 1 else self.base(stream, seed)
         new = self._new(stream, number, seed)
@@ -148,16 +159,16 @@ class Bench:
         path = self._path(stream, method, seed, number)
         grown = model.grown(stream.taxonomy(number))
         report = self._fit(path, grown, new, history, name, settings)
-        self._keep(stream, method, seed, number, report, number == phases - 1)
+        self._keep(stream, method, seed, number, report, number == self.phases - 1)
 
-    def _reference(self, stream: Stream, seed: int, phases: int) -> None:
-        everything = [f for k in range(phases) for f in self._new(stream, k, seed)]
-        steps = LONG * self.steps * (phases - 1)
+    def _reference(self, stream: Stream, seed: int) -> None:
+        everything = [f for k in range(self.phases) for f in self._new(stream, k, seed)]
+        steps = LONG * self.steps * (self.phases - 1)
         settings = self._settings(steps, seed)
-        path = self._path(stream, REFERENCE, seed, phases - 1)
-        grown = self.base(stream, seed).grown(stream.taxonomy(phases - 1))
+        path = self._path(stream, REFERENCE, seed, self.phases - 1)
+        grown = self.base(stream, seed).grown(stream.taxonomy(self.phases - 1))
         report = self._fit(path, grown, everything, [], "naive", settings)
-        self._keep(stream, REFERENCE, seed, phases - 1, report, True)
+        self._keep(stream, REFERENCE, seed, self.phases - 1, report, True)
 
     def _settings(self, steps: int, seed: int) -> Settings:
         return Settings(steps=steps, batch=self.batch, seed=seed, threads=self.threads)
@@ -166,7 +177,7 @@ class Bench:
         return pictures(stream, number, seed, self.size, False, self.folder / "pictures")
 
     def _path(self, stream: Stream, method: str, seed: int, number: int) -> Path:
-        name = f"{stream.name}-{seed}-{method}-{self._budget}-{number}"
+        name = f"{stream.name}-{seed}-{method}-{self._budget_of(method)}-{number}"
         safe = "".join(c if c.isalnum() or c in "-+." else "_" for c in name)
         return self.folder / "models" / f"{safe}.safetensors"
 
@@ -204,7 +215,7 @@ class Bench:
             )
         row = {
             "stream": stream.name, "method": method, "seed": seed, "phase": number,
-            "budget": "base" if method == "base" else self._budget,
+            "budget": self._budget_of(method),
             "steps": len(report.losses), "pictures": report.pictures,
             "seconds": round(report.spent, 2), "judged": list(judged),
             "named": [round(s[0], 4) for s in scores], "unnamed": [round(s[1], 4) for s in scores],

@@ -110,17 +110,22 @@ BOTH = Stream(
 )
 """New kinds, each in an environment of its own."""
 
-PHOTOGRAPHS = Stream(
-    "photographs",
-    (
-        Ore(),
-        *(Desk(name) for name in ("fashdrive", "10bath", "eraser", "airpod", "allmember")),
-    ),
-    "universal",
-)
-"""Quarters of photographs of lump ore, then the five objects of a desk, one after another."""
+PHOTOGRAPHS = "photographs"
+"""Name of the one stream that needs data from elsewhere."""
 
-STREAMS = {stream.name: stream for stream in (KINDS, ENVIRONMENTS, BOTH, PHOTOGRAPHS)}
+_OBJECTS = ("fashdrive", "10bath", "eraser", "airpod", "allmember")
+
+
+def streams_of(data: Path) -> dict[str, Stream]:
+    """Return all streams by name.
+
+    Args:
+        data: Folder of the photographs: quarters of lump ore, then the five objects of a desk,
+            one after another.
+    """
+    phases = (Ore(data), *(Desk(data, name) for name in _OBJECTS))
+    photographs = Stream(PHOTOGRAPHS, phases, "universal")
+    return {stream.name: stream for stream in (KINDS, ENVIRONMENTS, BOTH, photographs)}
 
 
 def pictures(
