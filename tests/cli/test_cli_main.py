@@ -51,7 +51,7 @@ def test_the_version_is_told_to_people_and_to_programs():
         (("models", "export", "m-1"), "--out"),
         (("replay", ".", "--budget", "0"), "--budget"),
         (("replay", ".", "--budget", "nan"), "--budget"),
-        (("replay", ".", "--input-px", "100"), "16 does not divide 100"),
+        (("replay", ".", "--input-px", "5000"), "--input-px"),
         (("replay", ".", "--order", "random"), "'random' is not one of auto, file, kind"),
         (("train", ".", "--steps", "0"), "--steps"),
         (("train", ".", "--seed", "-1"), "--seed"),

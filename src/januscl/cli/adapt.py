@@ -15,7 +15,6 @@ from januscl.cli.options import (
     SeedOption,
     ThreadsOption,
     check_base,
-    check_input,
     check_model_out,
     check_out_file,
 )
@@ -60,7 +59,6 @@ def adapt(  # noqa: PLR0913 - a command has as many options as it has
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Make a new robot's model from a few labelled pictures; it names that robot's kinds alone."""
-    check_input(input_px)
     _check(model, out, curve, force)
     found = read_labelled(labels)
 
@@ -70,8 +68,9 @@ def adapt(  # noqa: PLR0913 - a command has as many options as it has
     from januscl.line.curve_picture import curve_picture
     from januscl.train import limited_threads
 
-    frames, start = frames_of(found), _start(model, input_px, found)
-    judges = len(divided(frames, seed)[0]) if curve else 0  # refused before anything is trained
+    frames = frames_of(found)
+    judges = len(divided(frames, seed)[0]) if curve else 0  # refused before a model is fetched
+    start = _start(model, input_px, found, seed)
     settings = adapting(budget.steps, budget.seconds, seed, threads)
     kept, points = out.with_suffix(".checkpoint"), []
     with limited_threads(threads), progress_bars(json) as bars:
@@ -100,12 +99,12 @@ def adapt(  # noqa: PLR0913 - a command has as many options as it has
     console.print("\n".join(said), markup=False, highlight=False)
 
 
-def _start(model: str, input_px: int | None, found: "CocoSet") -> "TorchModel":
+def _start(model: str, input_px: int | None, found: "CocoSet", seed: int) -> "TorchModel":
     """Return the model that is named, fitted to the set's objects unless it is somebody's own."""
     from januscl.cli.models import fitting_size, model_named
     from januscl.line.adapting import sized
 
-    start = model_named(model, found.taxonomy)
+    start = model_named(model, found.taxonomy, seed)
     if input_px is None and model not in SHIPPED:
         return start
     masks = (mask for picture in found.pictures for mask in picture.masks)

@@ -16,7 +16,6 @@ from januscl.cli.options import (
     TeachOption,
     ThreadsOption,
     check_base,
-    check_input,
 )
 from januscl.cli.output import console, print_json, progress_bars
 from januscl.cli.rejected import tell_rejects
@@ -58,7 +57,6 @@ def begin(  # noqa: PLR0913 - a command has as many options as it has
     from januscl.line.remembering import check_history
     from januscl.line.settings import load_settings, open_workspace
 
-    check_input(input_px)
     find_coco(coco)  # a wrong path makes no workspace
     check_base(base)
     check_history("history", held_back)
@@ -74,6 +72,7 @@ def begin(  # noqa: PLR0913 - a command has as many options as it has
     with limited_threads(threads), open_workspace(settings) as opened:
         model = model_named(base, _kinds(opened, coco) if is_new(base) else None, seed)
         side = input_px or (None if base in SHIPPED else model.input_px)
+        model.network.check_side(side or model.input_px, "--input-px")  # before any is read
         jobs = settings.jobs or opened.folder / "jobs"
         runner = executor_from(settings.executor, jobs, threads=threads)
         begun = _begin(opened, coco, model, side, runner, training, held_back, json)

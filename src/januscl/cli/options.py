@@ -54,7 +54,8 @@ InputOption = Annotated[
         min=64,
         max=1024,
         metavar="N",
-        help="Side in px that pictures are fitted into, a multiple of 16; chosen if omitted.",
+        help="Side in px that pictures are fitted into, as the model can take it; chosen if "
+        "omitted.",
     ),
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
@@ -94,12 +95,6 @@ def check_base(name: str) -> None:
     """Raise `NotFound` when what is to be taught is neither a file nor a model's name."""
     if not is_new(name):
         check_model_file(name)
-
-
-def check_input(input_px: int | None) -> None:
-    """Refuse a side that the model cannot halve four times."""
-    if input_px is not None and input_px % 16:
-        raise typer.BadParameter(f"16 does not divide {input_px}", param_hint="--input-px")
 
 
 def check_report() -> None:

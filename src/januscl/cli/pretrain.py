@@ -58,7 +58,7 @@ def pretrain(  # noqa: PLR0913 - a command has as many options as it has
 ) -> None:
     """Train a model for things of any kind. A run that was stopped goes on where it was."""
     sets, card_file = data or [], out.with_suffix(".json")
-    _check_sources(sets, drawn + piles, size)
+    _check_sources(sets, drawn + piles)
     check_model_file(base)
     check_model_out(out, force)
     check_out_file(card_file, force)
@@ -94,21 +94,18 @@ def pretrain(  # noqa: PLR0913 - a command has as many options as it has
         console.print(f"{len(report.losses)} steps in {report.spent:.0f} s. Wrote {out}.")
 
 
-def _check_sources(sets: Iterable[Path], simulated: int, size: int) -> None:
+def _check_sources(sets: Iterable[Path], simulated: int) -> None:
     """Refuse what cannot be learned from, before anything is read or simulated.
 
     Args:
         sets: Real COCO sets.
         simulated: Pictures to be composed or simulated.
-        size: Side to learn at, px.
     """
     from januscl.annotate import find_coco
 
     found = [find_coco(given) for given in sets]
     if not found and not simulated:
         raise typer.BadParameter("give a COCO set, or more than 0 of --drawn or --piles")
-    if size % 16:
-        raise InvalidInput("--size", "a multiple of 16", str(size), "128 and 192 are usual.")
 
 
 def _course(report: "FitReport") -> dict[str, float]:
@@ -143,11 +140,14 @@ def _general(model: "TorchModel", size: int) -> "TorchModel":
     """Return the model with a row for whatever has no kind.
 
     Raises:
-        InvalidInput: It lacks a base kind, of which the piles are that teach and judge.
+        InvalidInput: It lacks a base kind, of which the piles are that teach and judge, or cannot
+            take pictures of this side or of those that it is made for in the end.
     """
     from januscl.line.adapting import sized
     from januscl.sim import BASE_MIX, ODD
 
+    model.network.check_side(size, "--size")
+    model.network.check_side(INPUT_PX, "side of --base")
     known = model.taxonomy
     if lacking := [name for name in BASE_MIX if not known.has(name)]:
         raise InvalidInput(

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from januscl.cli.options import (
+    SHIPPED,
     AccountOption,
     BaseOption,
     InputOption,
     SeedOption,
     ThreadsOption,
-    check_input,
     check_model_file,
     check_report,
     chosen,
@@ -63,7 +63,6 @@ def replay(  # noqa: PLR0913 - a command has as many options as it has
     """
     from januscl.annotate import find_coco
 
-    check_input(input_px)
     find_coco(labels or data)
     check_model_file(base)
     check_report()
@@ -83,10 +82,12 @@ def replay(  # noqa: PLR0913 - a command has as many options as it has
             bars.update(bar, completed=done, total=total, description=text)
 
         model = model_named(base)
+        side = input_px or (None if base in SHIPPED else model.input_px)
+        model.network.check_side(side or model.input_px, "--input-px")  # before any is read
         photographs = read_photographs(data, labels, model.taxonomy, order, show)
         fresh_folder(out)
         shown = Replay(
-            out, photographs, model, Budget(began, budget * 60, threads), input_px, seed, show
+            out, photographs, model, Budget(began, budget * 60, threads), side, seed, show
         )
         shown.run()
         account = account_of(shown, time.monotonic() - began)

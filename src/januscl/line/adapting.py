@@ -73,11 +73,14 @@ def adapt(
 
 
 def sized(model: TorchModel, input_px: int) -> TorchModel:
-    """Return the model for pictures fitted into another size: its layers slide, so they serve any.
+    """Return the model for pictures fitted into another size, if its layers serve that.
 
     Args:
         model: Shares its weights with the result.
-        input_px: A multiple of 16.
+        input_px: Side of the square, px.
+
+    Raises:
+        InvalidInput: The model cannot take pictures of this side.
     """
     return type(model)(model.network, model.taxonomy, model.rows, input_px)
 
