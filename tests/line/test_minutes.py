@@ -104,6 +104,9 @@ def test_flushing_goes_on_to_the_next_camera_where_one_is_refused(site):
     with pytest.raises(JanusError):
         minutes.flush()
     assert site.catalogue.camera_health.counts() == {"camera-b": (1, 0)}
+    minutes.take(frame(1, CELLS[0]), readings(), None)
+    minutes.flush()
+    assert set(site.catalogue.camera_health.counts()) == {"camera-a", "camera-b"}
 
 
 def test_a_failure_that_a_busy_catalogue_cannot_note_stops_no_robot_and_is_noted_later(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
 
-from januscl.core import Frame, JanusError, Signal
+from januscl.core import Frame, InvalidInput, JanusError, Signal
 from januscl.store import Catalogue, CauseReading, HealthMinute
 
 _ROOM = "camera."
@@ -27,8 +27,8 @@ class Minutes:
     """Keeps what watchers read of cameras, a row for each camera and minute of the frames' time.
 
     A minute is written when the camera's first frame of another one comes, so that no frame waits
-    for it, or by `flush`. Where that fails it is kept in memory and tried again; until then frames
-    of the camera's later minutes are refused. What a process gathered of a minute before it was
+    for it, or by `flush`. Where the catalogue is busy or full it is kept in memory and tried again;
+    until then frames of the camera's later minutes are refused. What a process gathered of a minute before it was
     killed is lost.
 
     Args:
@@ -91,7 +91,11 @@ class Minutes:
                 for name, signals in minute.signals.items()
             }
             row = HealthMinute(camera, minute.at, minute.frames, minute.faulty, causes)
-            self._catalogue.camera_health.add([row])
+            try:
+                self._catalogue.camera_health.add([row])
+            except InvalidInput:  # tried again it would be refused for ever
+                del self._open[camera]
+                raise
             del self._open[camera]
 
 
