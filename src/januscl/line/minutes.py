@@ -28,8 +28,8 @@ class Minutes:
 
     A minute is written when the camera's first frame of another one comes, so that no frame waits
     for it, or by `flush`. Where the catalogue is busy or full it is kept in memory and tried again;
-    until then frames of the camera's later minutes are refused. What a process gathered of a minute before it was
-    killed is lost.
+    until then frames of the camera's later minutes are refused. What a process gathered of a minute
+    before it was killed is lost.
 
     Args:
         catalogue: Where the minutes are kept.
