@@ -70,7 +70,6 @@ class CompactMaskRCNN(MaskRCNN):
         self.backbone = Backbone()
         self.rpn = make_rpn()
         self.roi_heads = make_roi_heads(kinds)
-        self.to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def first_features(self, images: Tensor) -> Tensor:

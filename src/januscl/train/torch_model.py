@@ -52,7 +52,7 @@ class TorchModel(ABC):
         self, network: Network, taxonomy: Taxonomy, rows: tuple[int, ...], input_px: int
     ) -> None:
         network.check_side(input_px, "input_px")
-        self.network = network.eval()
+        self.network = network.eval().to(memory_format=torch.channels_last)
         self.rows = rows
         self.input_px = input_px
         self._taxonomy = taxonomy

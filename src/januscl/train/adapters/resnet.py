@@ -52,7 +52,6 @@ class ResnetMaskRCNN(MaskRCNN):
         )
         self.rpn = _proposals()
         self.roi_heads = _heads(kinds)
-        self.to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def first_features(self, images: Tensor) -> Tensor:
