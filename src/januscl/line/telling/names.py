@@ -48,7 +48,8 @@ def _name(model: ModelVersion, deck: Deck | None, part: Slice | None) -> str:
         return f"{model.card.get('name', model.id)} model"
     about = part.name if part is not None else "/".join(sorted(sources_of(deck))) or "replay"
     share = model.card.get("tempered")
-    return f"{about} model" + (f", tempered to {share:.0%}" if share else "")
+    tempered = isinstance(share, int | float)  # what a card says may be anything
+    return f"{about} model" + (f", tempered to {share:.0%}" if tempered else "")
 
 
 def _learned(deck: Deck, decks: Mapping[str, Deck], slices: Sequence[Slice]) -> Slice | None:
