@@ -79,6 +79,7 @@ def card(
     ] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     force: ForceOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Tell what a model learned from, what it cost, what it was judged by and where it ran."""
     if out is not None:
@@ -88,8 +89,11 @@ def card(
 
         version = model_version(opened, model)
         told = model_card(opened, version)
-    if out is None:
+    if out is not None:
+        write_atomically(out, told.encode())
+    if json:
+        print_json({"model": version.id, "card": told, "file": None if out is None else str(out)})
+    elif out is None:
         typer.echo(told, nl=False)
     else:
-        write_atomically(out, told.encode())
         console.print(f"Wrote the card of {version.id} to {out}.", markup=False, highlight=False)
