@@ -132,6 +132,13 @@ def eventually(holds, seconds=90):
         time.sleep(0.05)
 
 
+def stops_when_told(process):
+    """Say whether a process has come so far that SIGTERM no longer just kills it."""
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    caught = next(int(line.split()[1], 16) for line in lines if line.startswith("SigCgt:"))
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+
 def test_a_worker_sends_notices_and_of_two_only_one_does(hook, tmp_path):
     folder, given = str(tmp_path / "w"), {"targets": [hook_at(hook.port)]}
     with Workspace.open(tmp_path / "w") as workspace:
@@ -144,6 +151,7 @@ def test_a_worker_sends_notices_and_of_two_only_one_does(hook, tmp_path):
         try:
             fault(workspace, 5)
             eventually(lambda: len(hook.got) >= 5)
+            eventually(lambda: all(stops_when_told(process) for process in workers))
             time.sleep(1.5)  # the other one would have looked by now
         finally:
             for process in workers:
