@@ -113,6 +113,7 @@ def _begin(
     """Read the set, fit the model's input to it, and show how far it is kept and learned."""
     from januscl.annotate import read_set
     from januscl.cli.models import fitting_size, joined
+    from januscl.line.adapting import sized
     from januscl.line.beginning import begin as begin_site
     from januscl.line.beginning import kinds_to_begin
 
@@ -127,8 +128,7 @@ def _begin(
 
         found = read_set(coco, kinds, partial(show, "reading pictures"))
         side = input_px or fitting_size(mask for one in found.pictures for mask in one.masks)
-        model = type(base)(base.network, base.taxonomy, base.rows, side)
-        now = datetime.now(UTC)
+        model, now = sized(base, side), datetime.now(UTC)
         return begin_site(opened, found, model, executor, training, now, held_back, show)
 
 

@@ -24,6 +24,7 @@ from januscl.core import (
     Slice,
 )
 from januscl.decks import Recipe, build_deck, freeze_slice
+from januscl.line.adapting import sized
 from januscl.line.cycle import CycleReport, World
 from januscl.line.keeping import keep_labelled
 from januscl.line.line import Line
@@ -157,9 +158,7 @@ class Replay:
         )
         self.cycles: list[CycleReport] = []
         self.watched, self.no_time = 0, dict[str, Untimely]()
-        self.start = self.line.adopt(
-            type(base)(base.network, base.taxonomy, base.rows, self.input_px), {"name": "base"}
-        )
+        self.start = self.line.adopt(sized(base, self.input_px), {"name": "base"})
         self.held_back: Slice = freeze_slice(
             "held back", keep_labelled(self.workspace, photographs.held_back, "held back")
         )
